@@ -1,0 +1,5 @@
+//! Reviews a change deeply before it leaves your machine.
+
+mod diff;
+mod error;
+mod finding;
