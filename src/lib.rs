@@ -3,3 +3,4 @@
 mod diff;
 mod error;
 mod finding;
+mod rules;
