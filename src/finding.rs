@@ -108,4 +108,10 @@ pub(crate) struct RawFinding {
     /// The rule it cites, if it leans on one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) rule: Option<String>,
+    /// Stands for the code it is about where the quote can't, because a secret is in it: the first
+    /// 32 hexadecimal digits of a BLAKE3 over the rule's id and the matched line without trailing
+    /// white space and line end, indentation kept (of a finding about the file itself, its path;
+    /// of several lines, each in turn). Only the rules reviewer gives one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) anchor: Option<String>,
 }

@@ -4,3 +4,4 @@ mod diff;
 mod error;
 mod finding;
 mod git;
+mod rules;

@@ -1,0 +1,235 @@
+//! Tries a set of rules on one file and puts what it found into a fixed order.
+//! How a hit reads is left to `wording`.
+
+use std::ops::{ControlFlow, Range};
+
+use super::engine::Match;
+use super::language::{Language, Region};
+use super::pack::{Hit, Judgement, Place};
+use super::paths::{PathKind, path_kind};
+use super::set::{Check, RuleSet, globs_match};
+use super::wording::Wording;
+use super::{AddedLine, FileUnderReview};
+use crate::finding::{RawFinding, Severity};
+
+/// Beyond this many hits of one rule in one file the others become one finding.
+const SHOWN: usize = 20;
+
+/// What rules may ask about the file at hand.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FileFacts<'a> {
+    pub(super) file: &'a FileUnderReview<'a>,
+    pub(super) kind: PathKind,
+    pub(super) language: Language,
+}
+
+impl<'a> FileFacts<'a> {
+    pub(super) fn of(file: &'a FileUnderReview<'a>) -> Self {
+        Self {
+            file,
+            kind: path_kind(file.path),
+            language: Language::of(file.path),
+        }
+    }
+
+    /// What stands at byte `place` of an added line.
+    pub(super) fn region(&self, line: &AddedLine<'_>, text: &[u8], place: usize) -> Region {
+        match self.file.new_text {
+            Some(whole) => self.language.region_in(whole, line.no, text, place),
+            None => self.language.region(text, place),
+        }
+    }
+}
+
+/// One rule that holds against one line, or against the file.
+#[derive(Debug)]
+pub(super) struct Found<'a> {
+    pub(super) rule: usize,
+    pub(super) form: usize,
+    /// The added line and, in it, the bytes that matched; `None`: the file itself.
+    pub(super) line: Option<(AddedLine<'a>, &'a [u8], Range<usize>)>,
+    pub(super) severity: Severity,
+    /// Why the severity is not that of the rule.
+    pub(super) note: Option<String>,
+}
+
+impl RuleSet {
+    /// Finds what the rules hold against one file: in order of lines, the file itself first, then
+    /// in order of rules; beyond twenty hits of a rule the rest is one finding with a count.
+    pub(crate) fn scan(&self, file: &FileUnderReview<'_>) -> Vec<RawFinding> {
+        let facts = FileFacts::of(file);
+        let mut reach: Vec<Option<bool>> = vec![None; self.rules.len()];
+        let mut hits: Vec<Found<'_>> = Vec::new();
+        for rule in 0..self.rules.len() {
+            hits.extend(self.try_on_file(rule, &facts));
+        }
+        // The engine shows the matches of one line together: a better one replaces its equal.
+        let mut line_start = hits.len();
+        let mut line_index = usize::MAX;
+        self.engine.scan(
+            file.added,
+            &mut |pattern| {
+                let rule = self.owners[pattern].0;
+                *reach[rule].get_or_insert_with(|| self.reaches(rule, &facts))
+                    && self.form_reaches(pattern, &facts)
+            },
+            &mut |hit| {
+                if hit.index != line_index {
+                    line_index = hit.index;
+                    line_start = hits.len();
+                }
+                let Some(found) = self.judge(&hit, &facts) else {
+                    return ControlFlow::Continue(());
+                };
+                let settled = found.severity >= self.rules[found.rule].severity
+                    || matches!(self.rules[found.rule].check, Check::House { .. });
+                match hits[line_start..]
+                    .iter_mut()
+                    .find(|known| known.rule == found.rule)
+                {
+                    Some(known) if known.severity >= found.severity => {}
+                    Some(known) => *known = found,
+                    None => hits.push(found),
+                }
+                if settled {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            },
+        );
+        hits.sort_by_key(|hit| (hit.line.as_ref().map_or(0, |(line, ..)| line.no), hit.rule));
+        self.word(&facts, hits)
+    }
+
+    fn word(&self, facts: &FileFacts<'_>, hits: Vec<Found<'_>>) -> Vec<RawFinding> {
+        let wording = Wording::new(self, facts);
+        let mut counts = vec![0_usize; self.rules.len()];
+        let mut more: Vec<Vec<Found<'_>>> = Vec::new();
+        more.resize_with(self.rules.len(), Vec::new);
+        let mut findings = Vec::new();
+        for hit in hits {
+            counts[hit.rule] += 1;
+            if counts[hit.rule] <= SHOWN {
+                findings.push(wording.finding(&hit, counts[hit.rule]));
+            } else {
+                more[hit.rule].push(hit);
+            }
+        }
+        for rest in more.iter().filter(|rest| !rest.is_empty()) {
+            findings.push(wording.remainder(rest, SHOWN + 1));
+        }
+        findings
+    }
+
+    fn reaches(&self, rule: usize, facts: &FileFacts<'_>) -> bool {
+        match &self.rules[rule].check {
+            Check::Builtin(builtin) => (builtin.reaches)(facts),
+            Check::House { paths, .. } => paths
+                .as_ref()
+                .is_none_or(|globs| globs_match(globs, facts.file.path)),
+        }
+    }
+
+    fn form_reaches(&self, pattern: usize, facts: &FileFacts<'_>) -> bool {
+        let (rule, form) = self.owners[pattern];
+        match &self.rules[rule].check {
+            Check::Builtin(builtin) => {
+                let languages = builtin.forms[form].languages;
+                languages.is_empty() || languages.contains(&facts.language)
+            }
+            Check::House { .. } => true,
+        }
+    }
+
+    fn try_on_file<'a>(&self, rule: usize, facts: &FileFacts<'a>) -> Option<Found<'a>> {
+        let asked = &self.rules[rule];
+        let judgement = match &asked.check {
+            Check::Builtin(builtin) => {
+                let judge = builtin.whole_file?;
+                if !(builtin.reaches)(facts) {
+                    return None;
+                }
+                judge(facts)
+            }
+            Check::House { .. } if asked.pattern().is_none() && self.reaches(rule, facts) => {
+                Judgement::Stands
+            }
+            Check::House { .. } => return None,
+        };
+        let (severity, note) = self.weigh(rule, judgement, facts)?;
+        Some(Found {
+            rule,
+            form: 0,
+            line: None,
+            severity,
+            note,
+        })
+    }
+
+    fn judge<'a>(&self, hit: &Match<'a>, facts: &FileFacts<'a>) -> Option<Found<'a>> {
+        let (rule, form) = self.owners[hit.pattern];
+        let line = facts.file.added[hit.index];
+        let judgement = match &self.rules[rule].check {
+            Check::House { .. } => Judgement::Stands,
+            Check::Builtin(builtin) => {
+                let asked = &builtin.forms[form];
+                let region = || facts.region(&line, hit.text, hit.range.start);
+                let in_place = match asked.place {
+                    Place::Anywhere => true,
+                    Place::Code => region() == Region::Code,
+                    Place::Comment => region() == Region::Comment,
+                    Place::OutsideLiterals => region() != Region::Literal,
+                };
+                if !in_place {
+                    return None;
+                }
+                (asked.judge)(&Hit {
+                    facts,
+                    index: hit.index,
+                    text: hit.text,
+                    range: hit.range.clone(),
+                })
+            }
+        };
+        let (severity, note) = self.weigh(rule, judgement, facts)?;
+        Some(Found {
+            rule,
+            form,
+            line: Some((line, hit.text, hit.range.clone())),
+            severity,
+            note,
+        })
+    }
+
+    /// The severity a judgement has in this file, and why if it is not the rule's own.
+    fn weigh(
+        &self,
+        rule: usize,
+        judgement: Judgement,
+        facts: &FileFacts<'_>,
+    ) -> Option<(Severity, Option<String>)> {
+        let rule = &self.rules[rule];
+        let lowered = |why: &str| {
+            let note = (rule.severity > Severity::Suggestion)
+                .then(|| format!("Only a suggestion here, because {why}."));
+            Some((Severity::Suggestion, note))
+        };
+        let lenient = match &rule.check {
+            Check::Builtin(builtin) => (builtin.lowers)(facts),
+            Check::House { .. } => false,
+        };
+        match judgement {
+            Judgement::Passes => None,
+            Judgement::Lowered(why) => lowered(why),
+            _ if lenient => lowered(&format!("the file is {}", facts.kind.as_phrase())),
+            Judgement::Raised(why) if !rule.configured && rule.severity < Severity::Critical => {
+                Some((
+                    Severity::Critical,
+                    Some(format!("Critical, because {why}.")),
+                ))
+            }
+            Judgement::Stands | Judgement::Raised(_) => Some((rule.severity, None)),
+        }
+    }
+}
