@@ -3,6 +3,7 @@
 //!
 //! - `objects`: single objects, checked against their ids
 //! - `trees`: which files differ between two trees
+//! - `staged`: the index against HEAD
 //! - `renames`, `similarity`: which deletions and additions are one file
 //! - `patches`, `lines`: how the content of changed files differs
 //! - `abbreviation`: how many digits of an id Git prints
@@ -15,6 +16,7 @@ mod objects;
 mod patches;
 mod renames;
 mod similarity;
+mod staged;
 mod trees;
 
 use std::path::{Path, PathBuf};
@@ -28,6 +30,7 @@ use crate::diff::{Change, Entry, Mode, Oid, RepoPath};
 use crate::error::HintExt;
 
 pub(crate) use patches::ReadLimits;
+pub(crate) use staged::Staged;
 
 use objects::{Objects, harden, plain};
 use trees::Trees;
