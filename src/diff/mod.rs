@@ -3,12 +3,14 @@
 //!
 //! - `path`: a path inside the repository, as bytes that survive JSON and the terminal
 //! - `patch`: hunks and lines of one file, `ordinal`: what tells equal-looking hunks apart
+//! - `unified`: the patch as text
 //! - `key`: the unit key, by which a patch is remembered
 
 mod key;
 mod ordinal;
 mod patch;
 mod path;
+pub(crate) mod unified;
 
 use std::fmt;
 

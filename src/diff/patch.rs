@@ -29,6 +29,8 @@ pub(crate) struct IdDigits {
     pub(crate) old: usize,
     /// Of the head side's object.
     pub(crate) new: usize,
+    /// Of the null id that stands for a side that is not there.
+    pub(crate) null: usize,
 }
 
 /// The change of a file's content.

@@ -30,11 +30,13 @@ impl Abbreviation {
         Self { handle, base, full }
     }
 
-    /// The digits with which an id is unique; of the null id if there is none.
-    pub(in crate::git) fn digits(&self, id: Option<&Oid>) -> usize {
-        let Some(id) = id else {
-            return self.base;
-        };
+    /// The digits from which the search for a unique prefix starts.
+    pub(in crate::git) fn base(&self) -> usize {
+        self.base
+    }
+
+    /// The digits with which an id is unique.
+    pub(in crate::git) fn digits(&self, id: &Oid) -> usize {
         if self.base >= self.full {
             return self.full;
         }

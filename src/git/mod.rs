@@ -3,6 +3,8 @@
 //!
 //! - `objects`: single objects, checked against their ids
 //! - `trees`: which files differ between two trees
+//! - `staged`: the index against HEAD
+//! - `renames`, `similarity`: which deletions and additions are one file
 //! - `patches`, `lines`: how the content of changed files differs
 //! - `abbreviation`: how many digits of an id Git prints
 
@@ -12,6 +14,9 @@ mod fixture;
 mod lines;
 mod objects;
 mod patches;
+mod renames;
+mod similarity;
+mod staged;
 mod trees;
 
 use std::path::{Path, PathBuf};
@@ -20,10 +25,12 @@ use anyhow::{Context, Result, anyhow};
 use gix::objs::Kind;
 use gix::sec::Trust;
 
+use crate::diff::unified::Names;
 use crate::diff::{Change, Entry, Mode, Oid, RepoPath};
 use crate::error::HintExt;
 
 pub(crate) use patches::ReadLimits;
+pub(crate) use staged::Staged;
 
 use objects::{Objects, harden, plain};
 use trees::Trees;
@@ -128,6 +135,14 @@ impl Repo {
         &self.inner
     }
 
+    /// How `core.quotePath` says names are written in patches.
+    pub(crate) fn names(&self) -> Names {
+        match self.inner.config_snapshot().boolean("core.quotePath") {
+            Some(false) => Names::AsTheyAre,
+            _ => Names::Ascii,
+        }
+    }
+
     /// The tree of a commit, which is checked against its id.
     pub(crate) fn tree_of(&self, commit: &Oid) -> Result<Oid> {
         let mut buffer = Vec::new();
@@ -169,7 +184,8 @@ impl Repo {
     /// The files that differ between two trees, renames found, in the order `git diff` prints.
     pub(crate) fn changes(&self, base_tree: &Oid, head_tree: &Oid) -> Result<Vec<Change>> {
         let objects = Objects::of(&self.inner);
-        Trees::new(&objects, self.empty_tree()).differences(base_tree, head_tree)
+        let found = Trees::new(&objects, self.empty_tree()).differences(base_tree, head_tree)?;
+        Ok(self.pair_renames(found))
     }
 }
 

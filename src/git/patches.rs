@@ -214,15 +214,16 @@ impl Reader {
 
     /// The patch of one change.
     pub(in crate::git) fn patch(&self, change: &Change) -> Patch {
-        let digits = |side: Option<&Entry>| {
-            self.abbreviation
-                .as_ref()
-                .map(|abbreviation| abbreviation.digits(side.map(|entry| &entry.id)))
-        };
-        let id_digits = match (digits(change.old()), digits(change.new())) {
-            (Some(old), Some(new)) => Some(IdDigits { old, new }),
-            _ => None,
-        };
+        let id_digits = self.abbreviation.as_ref().map(|abbreviation| {
+            let digits = |side: Option<&Entry>| {
+                side.map_or(abbreviation.base(), |entry| abbreviation.digits(&entry.id))
+            };
+            IdDigits {
+                old: digits(change.old()),
+                new: digits(change.new()),
+                null: abbreviation.base(),
+            }
+        });
         Patch {
             content: self.content(change).unwrap_or_else(|fault| {
                 Content::Unreadable(match fault {

@@ -10,7 +10,7 @@ use super::objects::{ObjectFault, Objects};
 
 /// The deepest nesting of directories that is followed; a tree that contains itself can't be
 /// written, but a hostile pack may pretend.
-const DEEPEST: usize = 2048;
+pub(in crate::git) const DEEPEST: usize = 1024;
 
 /// One line of a tree object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub(in crate::git) struct TreeEntry {
 
 impl TreeEntry {
     /// The entry as a file at this path; `None` for a directory.
-    fn at(&self, path: &[u8]) -> Option<Entry> {
+    pub(in crate::git) fn at(&self, path: &[u8]) -> Option<Entry> {
         Some(Entry {
             path: RepoPath::new(path),
             mode: self.mode?,
@@ -32,7 +32,7 @@ impl TreeEntry {
     }
 
     /// The name by which Git sorts: a directory as if it ended in a slash.
-    fn sort_key(&self) -> impl Iterator<Item = u8> {
+    pub(in crate::git) fn sort_key(&self) -> impl Iterator<Item = u8> {
         let slash = self.mode.is_none().then_some(b'/');
         self.name.iter().copied().chain(slash)
     }
@@ -100,32 +100,26 @@ impl<'o> Trees<'o> {
 
     /// Every file that differs between two trees, sorted by path, without renames.
     pub(in crate::git) fn differences(&self, old: &Oid, new: &Oid) -> Result<Vec<Change>> {
-        let mut walk = Walk {
-            trees: self,
-            path: Vec::new(),
-            depth: 0,
-            found: Vec::new(),
-        };
-        if old != new {
-            walk.compare(Some(old), Some(new))?;
-        }
-        Ok(walk.found)
+        self.differences_at(b"", Some(old), Some(new))
     }
 
-    /// Every file of a tree at and below a path, sorted.
-    pub(in crate::git) fn files_below(&self, tree: &Oid, path: &[u8]) -> Result<Vec<Entry>> {
+    /// Every file that differs between two trees that stand at a path, or one of which is not there.
+    pub(in crate::git) fn differences_at(
+        &self,
+        path: &[u8],
+        old: Option<&Oid>,
+        new: Option<&Oid>,
+    ) -> Result<Vec<Change>> {
         let mut walk = Walk {
             trees: self,
             path: path.to_vec(),
             depth: 0,
             found: Vec::new(),
         };
-        walk.compare(None, Some(tree))?;
-        Ok(walk
-            .found
-            .into_iter()
-            .filter_map(|change| change.new().cloned())
-            .collect())
+        if old != new {
+            walk.compare(old, new)?;
+        }
+        Ok(walk.found)
     }
 }
 

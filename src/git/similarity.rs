@@ -1,0 +1,151 @@
+//! How similar two contents are, counted as Git counts for renames: by hashes of short spans.
+//! Reading the contents and pairing files is left to `renames`.
+
+use super::patches::is_binary;
+
+/// The score of equal contents; Git's `MAX_SCORE`.
+pub(in crate::git) const FULL: u64 = 60_000;
+
+/// The number of different span hashes, as in Git's diffcore-delta.
+const HASHES: u32 = 107_927;
+
+/// A span ends after this many bytes, if no line ends before.
+const SPAN: u32 = 64;
+
+/// The spans of one content: how many bytes hash to what, sorted by hash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::git) struct Spans {
+    bytes: Vec<(u32, u32)>,
+}
+
+impl Spans {
+    /// Cuts and hashes a content. In text, a CR before LF does not count.
+    pub(in crate::git) fn of(content: &[u8]) -> Self {
+        let text = !is_binary(content);
+        let mut counts = Counts::new();
+        let (mut low, mut high, mut len) = (0_u32, 0_u32, 0_u32);
+        for (at, byte) in content.iter().enumerate() {
+            if text && *byte == b'\r' && content.get(at + 1) == Some(&b'\n') {
+                continue;
+            }
+            (low, high) = (
+                ((low << 7) ^ (high >> 25)).wrapping_add(u32::from(*byte)),
+                (high << 7) ^ (low >> 25),
+            );
+            len += 1;
+            if len == SPAN || *byte == b'\n' {
+                counts.add(low, high, len);
+                (low, high, len) = (0, 0, 0);
+            }
+        }
+        if len > 0 {
+            counts.add(low, high, len);
+        }
+        Self {
+            bytes: counts.sorted(),
+        }
+    }
+
+    /// How many different hashes there are; what a comparison costs.
+    pub(in crate::git) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// How many bytes of `self` are also in `other`.
+    fn copied(&self, other: &Self) -> u64 {
+        let mut copied = 0;
+        let mut theirs = other.bytes.iter().peekable();
+        for (hash, bytes) in &self.bytes {
+            while theirs.next_if(|their| their.0 < *hash).is_some() {}
+            if let Some(their) = theirs.next_if(|their| their.0 == *hash) {
+                copied += u64::from(*bytes.min(&their.1));
+            }
+        }
+        copied
+    }
+}
+
+/// Whether sizes alone rule out a score of at least `least`.
+pub(in crate::git) fn sizes_differ_too_much(old: u64, new: u64, least: u64) -> bool {
+    let (small, large) = (old.min(new), old.max(new));
+    u128::from(large) * u128::from(FULL - least) < u128::from(large - small) * u128::from(FULL)
+}
+
+/// The score of two contents of these sizes, 0 to [`FULL`].
+pub(in crate::git) fn score(old: (&Spans, u64), new: (&Spans, u64)) -> u64 {
+    if new.1 == 0 {
+        return 0;
+    }
+    old.0.copied(new.0) * FULL / old.1.max(new.1)
+}
+
+/// Bytes per hash while counting; a table for large contents, a list to be sorted for small ones.
+struct Counts {
+    spans: Vec<(u32, u32)>,
+}
+
+impl Counts {
+    fn new() -> Self {
+        Self { spans: Vec::new() }
+    }
+
+    fn add(&mut self, low: u32, high: u32, len: u32) {
+        let hash = low.wrapping_add(high.wrapping_mul(0x61)) % HASHES;
+        self.spans.push((hash, len));
+        if self.spans.len() >= 4 * HASHES as usize {
+            self.merge();
+        }
+    }
+
+    fn merge(&mut self) {
+        self.spans.sort_unstable_by_key(|(hash, _)| *hash);
+        self.spans.dedup_by(|next, kept| {
+            let same = next.0 == kept.0;
+            if same {
+                kept.1 = kept.1.saturating_add(next.1);
+            }
+            same
+        });
+    }
+
+    fn sorted(mut self) -> Vec<(u32, u32)> {
+        self.merge();
+        self.spans.shrink_to_fit();
+        self.spans
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn between(old: &[u8], new: &[u8]) -> u64 {
+        score(
+            (&Spans::of(old), old.len() as u64),
+            (&Spans::of(new), new.len() as u64),
+        )
+    }
+
+    #[test]
+    fn equal_contents_score_fully_and_empty_ones_not_at_all() {
+        assert_eq!(between(b"a\nb\n", b"a\nb\n"), FULL);
+        assert_eq!(between(b"a\nb\n", b"c\nd\n"), 0);
+        assert_eq!(between(b"a\n", b""), 0);
+        assert_eq!(between(b"", b""), 0);
+    }
+
+    #[test]
+    fn moved_lines_count_and_carriage_returns_do_not_in_text_only() {
+        assert_eq!(between(b"a\nb\nc\nd\n", b"d\nc\nb\na\n"), FULL);
+        assert_eq!(between(b"a\r\nb\r\n", b"a\nb\n"), FULL * 4 / 6);
+        assert_eq!(between(b"\0a\r\nb\r\n", b"\0a\nb\n"), 0);
+    }
+
+    #[test]
+    fn sizes_rule_out_what_could_not_reach_the_score() {
+        assert!(!sizes_differ_too_much(50, 100, FULL / 2));
+        assert!(sizes_differ_too_much(49, 100, FULL / 2));
+        assert!(!sizes_differ_too_much(0, 0, FULL / 2));
+        assert!(!sizes_differ_too_much(u64::MAX, u64::MAX, FULL / 2));
+    }
+}
