@@ -46,13 +46,16 @@ pub(crate) enum Content {
 }
 
 /// Why a content is not there to be reviewed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unreadable {
     /// The repository does not have the object: a partial clone or a damaged one.
+    #[error("object {0} is missing: fetch it")]
     Missing(Oid),
     /// The object does not decode, is of another kind, or its content does not fit its id.
+    #[error("object {0} is damaged")]
     Damaged(Oid),
     /// A text over the limit.
+    #[error("{bytes} bytes of text, more than the limit of {limit} (`review.max_file_size`)")]
     TooLarge {
         /// The larger side.
         bytes: u64,

@@ -7,13 +7,17 @@
 //! - `renames`, `similarity`: which deletions and additions are one file
 //! - `patches`, `lines`: how the content of changed files differs
 //! - `abbreviation`: how many digits of an id Git prints
+//! - `history`: commits, merge bases, what is new
+//! - `refs`: HEAD, remotes, what is known of their branches
 
 mod abbreviation;
 #[cfg(test)]
 mod fixture;
+mod history;
 mod lines;
 mod objects;
 mod patches;
+mod refs;
 mod renames;
 mod similarity;
 mod staged;
@@ -29,8 +33,9 @@ use crate::diff::unified::Names;
 use crate::diff::{Change, Entry, Mode, Oid, RepoPath};
 use crate::error::HintExt;
 
+pub(crate) use history::{Commit, Peeled};
 pub(crate) use patches::ReadLimits;
-pub(crate) use staged::Staged;
+pub(crate) use refs::TrackingRef;
 
 use objects::{Objects, harden, plain};
 use trees::Trees;
@@ -179,6 +184,13 @@ impl Repo {
             .read(&entry.id, Kind::Blob, true, &mut content)
             .with_context(|| format!("cannot read {path:?}"))?;
         Ok(Some((entry, content)))
+    }
+
+    /// The exact bytes of a blob, checked against its id.
+    pub(crate) fn read_blob(&self, id: &Oid) -> Result<Vec<u8>> {
+        let mut content = Vec::new();
+        Objects::of(&self.inner).read(id, Kind::Blob, true, &mut content)?;
+        Ok(content)
     }
 
     /// The files that differ between two trees, renames found, in the order `git diff` prints.

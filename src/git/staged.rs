@@ -25,7 +25,7 @@ pub(crate) struct Staged {
 impl Repo {
     /// What is staged: the index against HEAD. A path added with `--intent-to-add` is not there.
     pub(crate) fn staged(&self) -> Result<Staged> {
-        let base_tree = match self.head()? {
+        let base_tree = match self.head()?.tip() {
             Some(commit) => self.tree_of(&commit)?,
             None => self.empty_tree(),
         };
@@ -55,17 +55,6 @@ impl Repo {
             base_tree,
             changes: self.pair_renames(changes),
             unmerged,
-        })
-    }
-
-    /// The commit that HEAD stands on; `None` before the first one.
-    pub(in crate::git) fn head(&self) -> Result<Option<Oid>> {
-        let head = self.raw().head().context("cannot read `HEAD`")?;
-        Ok(match head.kind {
-            gix::head::Kind::Unborn(_) => None,
-            _ => Some(plain(
-                &self.raw().head_id().context("cannot read `HEAD`")?.detach(),
-            )),
         })
     }
 
