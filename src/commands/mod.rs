@@ -1,4 +1,39 @@
-//! One file per subcommand: flags in, one call, the result out.
-//! What the calls do is left to the rooms.
+//! One file per subcommand: arguments in, a call of the library, the result to `ui`.
 
-pub(crate) mod diff;
+pub(crate) mod demo;
+pub(crate) mod explain;
+pub(crate) mod findings;
+pub(crate) mod gate;
+pub(crate) mod hook;
+pub(crate) mod init;
+pub(crate) mod install;
+pub(crate) mod resolve;
+pub(crate) mod review;
+pub(crate) mod status;
+
+use crate::cli::ScopeArgs;
+use crate::error::Exit;
+use crate::gate::Verdict;
+use crate::pipeline::Scope;
+
+impl From<&ScopeArgs> for Scope {
+    fn from(arguments: &ScopeArgs) -> Self {
+        if arguments.staged {
+            Self::Staged
+        } else {
+            Self::Branch {
+                base: arguments.base.clone(),
+            }
+        }
+    }
+}
+
+impl From<&Verdict> for Exit {
+    fn from(verdict: &Verdict) -> Self {
+        match verdict {
+            Verdict::NothingNew | Verdict::Pass { .. } => Self::Pass,
+            Verdict::Block { .. } => Self::Block,
+            Verdict::Inconclusive { .. } => Self::Inconclusive,
+        }
+    }
+}
