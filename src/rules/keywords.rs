@@ -221,3 +221,6 @@ fn better(left: Option<Vec<Vec<u8>>>, right: Option<Vec<Vec<u8>>>) -> Option<Vec
     };
     Some(chosen.clone())
 }
+
+#[cfg(test)]
+mod tests;
