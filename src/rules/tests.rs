@@ -194,9 +194,9 @@ fn each_ingredient_changes_the_digest() {
     ];
     let mut digests = BTreeSet::from([set_of(&[]).digest(), set_of(&[base.clone()]).digest()]);
     for (what, change) in changes {
-        let mut changed = base.clone();
-        change(&mut changed);
-        assert!(digests.insert(set_of(&[changed]).digest()), "{what}");
+        let mut other = base.clone();
+        change(&mut other);
+        assert!(digests.insert(set_of(&[other]).digest()), "{what}");
     }
     for id in ["r", "private-key"] {
         for level in [

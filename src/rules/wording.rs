@@ -190,9 +190,11 @@ fn quote(rule: &Rule, hit: &Found<'_>) -> Option<String> {
     };
     // Masked together: a token may begin before the match and end after it.
     let masked = mask_secrets(&[&head, tail].concat()).into_owned();
-    let from = (start > 0 || range.start > QUOTE_BYTES / 2)
-        .then(|| head.len().min(masked.len()).saturating_sub(QUOTE_BYTES / 2))
-        .unwrap_or(0);
+    let from = if start > 0 || range.start > QUOTE_BYTES / 2 {
+        head.len().min(masked.len()).saturating_sub(QUOTE_BYTES / 2)
+    } else {
+        0
+    };
     let cut = &masked[from..masked.len().min(from + QUOTE_BYTES)];
     Some(whole_characters(cut).into_owned())
 }

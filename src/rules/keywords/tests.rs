@@ -58,12 +58,12 @@ fn patterns_without_a_common_literal_have_no_keywords() {
 struct Numbers(u64);
 
 impl Numbers {
-    fn below(&mut self, limit: u64) -> u64 {
+    fn below(&mut self, limit: usize) -> usize {
         self.0 = self
             .0
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % limit
+        usize::try_from(self.0 >> 33).unwrap() % limit
     }
 
     /// A pattern over few letters, so that texts of the same letters often match it.
@@ -73,7 +73,7 @@ impl Numbers {
                 "a", "b", "c", "k", "A", "ab", "abc", "kba", "[ab]", "[^a]", ".", "\\b", "ä",
                 "\\xE2",
             ];
-            return atoms[self.below(atoms.len() as u64) as usize].to_owned();
+            return atoms[self.below(atoms.len())].to_owned();
         }
         match self.below(7) {
             0 => format!(
@@ -83,13 +83,13 @@ impl Numbers {
             ),
             1 => {
                 let counts = ["*", "+", "?", "{2}", "{1,3}", "{3,}", "{0,2}", "+?"];
-                let count = counts[self.below(counts.len() as u64) as usize];
+                let count = counts[self.below(counts.len())];
                 format!("(?:{}){count}", self.pattern(depth - 1))
             }
             2 => format!("({})", self.pattern(depth - 1)),
             3 => {
                 let flags = ["i", "iu", "u", "-u", "s"];
-                let flag = flags[self.below(flags.len() as u64) as usize];
+                let flag = flags[self.below(flags.len())];
                 // Without Unicode a letter like ä can't stand in a class, but as a literal it can.
                 format!("(?{flag}:{})", self.pattern(depth - 1))
             }
@@ -106,7 +106,7 @@ impl Numbers {
             match self.below(30) {
                 0 => text.push(0xE2),
                 1 => text.push(0xFF),
-                other => text.extend_from_slice(parts[other as usize % parts.len()].as_bytes()),
+                other => text.extend_from_slice(parts[other % parts.len()].as_bytes()),
             }
         }
         text

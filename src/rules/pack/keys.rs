@@ -129,9 +129,9 @@ fn trim_wrapping(part: &[u8]) -> &[u8] {
     let mut text = &part[start..end.max(start)];
     // `"…" +` : only a sign that stands apart is one, `+` is also a base64 digit.
     while let [head @ .., b'+'] = text {
-        if head.last().is_some_and(|byte| wraps(byte)) {
+        if head.last().is_some_and(wraps) {
             text = head;
-            while text.last().is_some_and(&wraps) {
+            while text.last().is_some_and(wraps) {
                 text = &text[..text.len() - 1];
             }
         } else {
@@ -149,11 +149,9 @@ fn is_base64(byte: u8) -> bool {
 fn following_lines<'h>(hit: &'h Hit<'_>) -> Vec<&'h [u8]> {
     let file = hit.facts.file;
     let number = hit.line().no;
-    if let Some(text) = file.new_text {
-        let skipped = usize::try_from(number).unwrap_or(usize::MAX);
-        return text
-            .split(|byte| *byte == b'\n')
-            .skip(skipped)
+    if file.new_text.is_some() {
+        return (number + 1..)
+            .map_while(|number| hit.facts.line(number))
             .take(BLOCK_LINES)
             .collect();
     }

@@ -67,6 +67,8 @@ pub(super) enum Place {
     /// Neither in a comment nor in a string.
     Code,
     Comment,
+    /// In code or a string.
+    OutsideComments,
     /// In code or a comment.
     OutsideLiterals,
 }

@@ -277,9 +277,9 @@ fn is_placeholder(token: &[u8]) -> bool {
         .filter(|at| token.len() - at > 16)
         .map_or(token, |at| &token[at + 1..]);
     let mut seen = [false; 256];
-    value
-        .iter()
-        .for_each(|byte| seen[usize::from(*byte)] = true);
+    for byte in value {
+        seen[usize::from(*byte)] = true;
+    }
     let different = seen.iter().filter(|seen| **seen).count();
     let longest_run = value
         .chunk_by(|left, right| left == right)
