@@ -215,3 +215,6 @@ impl Tried {
         std::mem::replace(&mut self.last[pattern], self.round) != self.round
     }
 }
+
+#[cfg(test)]
+mod tests;

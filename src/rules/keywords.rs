@@ -1,7 +1,7 @@
 //! Takes from a pattern the literals one of which every match must contain.
 //! Searching for them is left to `engine`, reading the pattern to `pattern`.
 
-use regex_syntax::hir::{Class, Hir, HirKind, Repetition};
+use regex_syntax::hir::{Class, ClassBytesRange, ClassUnicodeRange, Hir, HirKind, Repetition};
 
 /// Most literals of one pattern; beyond this the automaton grows faster than it filters.
 const MOST_LITERALS: usize = 64;
@@ -16,7 +16,9 @@ const MOST_MEMBERS: usize = 16;
 pub(super) fn required_keywords(hir: &Hir) -> Option<Vec<Vec<u8>>> {
     let found = walk(hir);
     better(found.exact.filter(|set| worthy(set)), found.required).map(|mut set| {
-        set.iter_mut().for_each(|literal| literal.truncate(LONGEST));
+        for literal in &mut set {
+            literal.truncate(LONGEST);
+        }
         set.sort_unstable();
         set.dedup();
         set
@@ -67,7 +69,7 @@ fn members(class: &Class) -> Option<Vec<Vec<u8>>> {
     let mut set: Vec<Vec<u8>> = Vec::new();
     match class {
         Class::Unicode(class) => {
-            let count: usize = class.iter().map(|range| range.len()).sum();
+            let count: usize = class.iter().map(ClassUnicodeRange::len).sum();
             if count > MOST_MEMBERS {
                 return None;
             }
@@ -79,7 +81,7 @@ fn members(class: &Class) -> Option<Vec<Vec<u8>>> {
             }
         }
         Class::Bytes(class) => {
-            let count: usize = class.iter().map(|range| range.len()).sum();
+            let count: usize = class.iter().map(ClassBytesRange::len).sum();
             if count > MOST_MEMBERS {
                 return None;
             }
@@ -160,13 +162,11 @@ fn repeat(repetition: &Repetition) -> Known {
                 complete = false;
                 break;
             }
-            match product(&run, set) {
-                Some(longer) => run = longer,
-                None => {
-                    complete = false;
-                    break;
-                }
-            }
+            let Some(longer) = product(&run, set) else {
+                complete = false;
+                break;
+            };
+            run = longer;
         }
         required = better(required, Some(run.clone()).filter(|set| worthy(set)));
         if complete && repetition.max == Some(repetition.min) {
@@ -221,3 +221,6 @@ fn better(left: Option<Vec<Vec<u8>>>, right: Option<Vec<Vec<u8>>>) -> Option<Vec
     };
     Some(chosen.clone())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,10 @@
 //! Which language a file is written in, and whether a place of a line is code, comment or string.
-//! It reads one line, or the lines before it when it is given them; it is no parser.
+//! It reads quotes and comment signs only; it is no parser.
 
 use crate::diff::RepoPath;
+
+/// Of a longer line only so many bytes before a place are read.
+const REACH: usize = 16 << 10;
 
 /// A group of languages with one comment and string syntax.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,6 +36,18 @@ pub(super) enum Region {
     Code,
     Comment,
     Literal,
+}
+
+/// What is open at the beginning of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Carry {
+    Nothing,
+    /// A block comment.
+    Block,
+    /// A string between three of these quotes.
+    Fence(u8),
+    /// A string between back-ticks.
+    Raw,
 }
 
 impl Language {
@@ -108,70 +123,87 @@ impl Language {
 
     fn quotes(self) -> &'static [u8] {
         match self {
-            Self::JavaScript | Self::Go => b"\"'`",
+            Self::JavaScript => b"\"'`",
             Self::Prose | Self::Unknown => b"",
             _ => b"\"'",
         }
     }
 
-    /// Tells what stands at byte `place` of `line`, as far as the line itself tells.
-    pub(super) fn region(self, line: &[u8], place: usize) -> Region {
-        let first = line
-            .iter()
-            .position(|byte| !byte.is_ascii_whitespace())
-            .unwrap_or(line.len());
+    /// Tells what stands at byte `place` of `line`, whose beginning stands in `carried`.
+    pub(super) fn region(self, line: &[u8], place: usize, carried: Carry) -> Region {
         // The middle of a block comment, as most formatters write it.
+        let text = line.trim_ascii_start();
         if self.has_block_comments()
-            && line[first..].starts_with(b"*")
-            && matches!(line.get(first + 1), None | Some(b' ' | b'\t' | b'/'))
+            && text.starts_with(b"*")
+            && matches!(text.get(1), None | Some(b' ' | b'\t'))
         {
             return Region::Comment;
         }
+        let start = place.saturating_sub(REACH);
+        let carried = if start == 0 { carried } else { Carry::Nothing };
+        self.walk(&line[start..], place - start, carried).0
+    }
+
+    /// For each line of a text, what its beginning stands in.
+    pub(super) fn carries(self, text: &[u8]) -> Vec<Carry> {
+        let mut carry = Carry::Nothing;
+        text.split(|byte| *byte == b'\n')
+            .map(|line| {
+                let before = carry;
+                carry = self.walk(line, line.len(), before).1;
+                before
+            })
+            .collect()
+    }
+
+    /// Reads `line` up to `place`: what stands there, and what is open after it.
+    fn walk(self, line: &[u8], place: usize, carried: Carry) -> (Region, Carry) {
+        let mut carry = carried;
         let mut at = 0;
-        while at < place {
-            let rest = &line[at..];
+        loop {
+            let rest = line.get(at..).unwrap_or_default();
+            let (region, closed) = match carry {
+                Carry::Nothing => (Region::Code, None),
+                Carry::Block => (Region::Comment, find(rest, b"*/").map(|end| end + 2)),
+                Carry::Fence(quote) => {
+                    (Region::Literal, find(rest, &[quote; 3]).map(|end| end + 3))
+                }
+                Carry::Raw => (Region::Literal, find(rest, b"`").map(|end| end + 1)),
+            };
+            if carry != Carry::Nothing {
+                match closed {
+                    Some(length) if at + length <= place => {
+                        carry = Carry::Nothing;
+                        at += length;
+                        continue;
+                    }
+                    _ => return (region, carry),
+                }
+            }
+            if at >= place {
+                return (Region::Code, Carry::Nothing);
+            }
             if self.starts_comment(line, at) {
-                return Region::Comment;
+                return (Region::Comment, Carry::Nothing);
             }
             if self.has_block_comments() && rest.starts_with(b"/*") {
-                match find(&rest[2..], b"*/") {
-                    Some(end) if at + 2 + end + 2 <= place => at += 2 + end + 2,
-                    _ => return Region::Comment,
-                }
+                carry = Carry::Block;
+                at += 2;
+            } else if self == Self::Python && is_fence(rest) {
+                carry = Carry::Fence(rest[0]);
+                at += 3;
+            } else if self == Self::Go && rest[0] == b'`' {
+                carry = Carry::Raw;
+                at += 1;
             } else if self.quotes().contains(&rest[0]) && !self.is_plain_tick(rest) {
                 match closing_quote(rest) {
                     Some(end) if at + end < place => at += end + 1,
-                    _ => return Region::Literal,
+                    _ => return (Region::Literal, Carry::Nothing),
                 }
             } else {
                 at += 1;
             }
         }
-        Region::Code
-    }
-
-    /// Tells what stands at byte `place` of line `number` (1-based) of `text`: the line itself
-    /// decides, unless the lines before it leave a block comment or a long string open.
-    pub(super) fn region_in(self, text: &[u8], number: u32, line: &[u8], place: usize) -> Region {
-        let own = self.region(line, place);
-        if own != Region::Code {
-            return own;
-        }
-        let before = lines_before(text, number);
-        if self.has_block_comments() {
-            let opened = rfind(before, b"/*");
-            let closed = rfind(before, b"*/");
-            if opened > closed && find(&line[..place], b"*/").is_none() {
-                return Region::Comment;
-            }
-        }
-        if self == Self::Python {
-            let fences = |fence: &[u8]| memchr::memmem::find_iter(before, fence).count();
-            if fences(b"\"\"\"") % 2 == 1 || fences(b"'''") % 2 == 1 {
-                return Region::Literal;
-            }
-        }
-        Region::Code
     }
 
     fn starts_comment(self, line: &[u8], at: usize) -> bool {
@@ -205,20 +237,96 @@ fn closing_quote(text: &[u8]) -> Option<usize> {
     None
 }
 
-fn lines_before(text: &[u8], number: u32) -> &[u8] {
-    let Some(wanted) = number.checked_sub(2).and_then(|n| usize::try_from(n).ok()) else {
-        return &[];
-    };
-    let end = memchr::memchr_iter(b'\n', text)
-        .nth(wanted)
-        .unwrap_or(text.len());
-    &text[..end]
+/// Three equal quotes open a string over several lines.
+fn is_fence(text: &[u8]) -> bool {
+    matches!(text, [b'"', b'"', b'"', ..] | [b'\'', b'\'', b'\'', ..])
 }
 
 fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
     memchr::memmem::find(text, wanted)
 }
 
-fn rfind(text: &[u8], wanted: &[u8]) -> Option<usize> {
-    memchr::memmem::rfind(text, wanted)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What stands where `@` is in the text.
+    fn at_sign(path: &str, text: &str) -> Region {
+        let language = Language::of(&RepoPath::from(path));
+        let before = &text[..text.find('@').unwrap()];
+        let number = before.matches('\n').count();
+        let line = text.lines().nth(number).unwrap().as_bytes();
+        let place = line.iter().position(|byte| *byte == b'@').unwrap();
+        language.region(line, place, language.carries(text.as_bytes())[number])
+    }
+
+    #[test]
+    fn code_is_code() {
+        for (path, text) in [
+            ("a.rs", "let x = @;"),
+            ("a.rs", "f('\"', @)"),
+            ("a.rs", "impl<'a> X<'a> { @"),
+            ("a.rs", "\"https://x\"; @"),
+            ("a.c", "/* a */ @ /* b */"),
+            ("a.c", "*p = @;"),
+            ("a.js", "const s = \"src/**/*.js\"\n@"),
+            ("a.js", "`a` + @"),
+            ("a.py", "x = '#'; @"),
+            ("a.py", "\"\"\"doc\"\"\"\n@"),
+            ("a.py", "x = \"it's\"\n@"),
+            ("a.sh", "echo $# @"),
+            ("a.go", "x := `a\nb`; @"),
+            ("a.c", "/*\n*/ @"),
+            ("a.xyz", "# // @"),
+        ] {
+            assert_eq!(at_sign(path, text), Region::Code, "{text} in {path}");
+        }
+    }
+
+    #[test]
+    fn comments_are_comments() {
+        for (path, text) in [
+            ("a.rs", "x // @"),
+            ("a.rs", "/// @"),
+            ("a.c", "x /* @ */"),
+            ("a.c", " * @"),
+            ("a.c", "/* a\n b @"),
+            ("a.py", "x # @"),
+            ("a.yml", "x: 1 # @"),
+            ("a.sql", "select 1 -- @"),
+            ("a.php", "# @"),
+            ("Dockerfile", "# @"),
+        ] {
+            assert_eq!(at_sign(path, text), Region::Comment, "{text} in {path}");
+        }
+    }
+
+    #[test]
+    fn strings_are_strings() {
+        for (path, text) in [
+            ("a.rs", "x = \"@\""),
+            ("a.rs", "x = \"\\\" @\""),
+            ("a.py", "'''a\n@\n'''"),
+            ("a.py", "\"\"\"a @"),
+            ("a.go", "x := `a\n @ b`"),
+            ("a.js", "x = 'never closed @"),
+        ] {
+            assert_eq!(at_sign(path, text), Region::Literal, "{text} in {path}");
+        }
+    }
+
+    #[test]
+    fn of_a_long_line_only_the_last_part_is_read() {
+        let language = Language::of(&RepoPath::from("a.js"));
+        let mut line = vec![b'x'; 4 * REACH];
+        assert_eq!(
+            language.region(&line, line.len(), Carry::Block),
+            Region::Code
+        );
+        line[4 * REACH - 9] = b'"';
+        assert_eq!(
+            language.region(&line, line.len(), Carry::Nothing),
+            Region::Literal
+        );
+    }
 }

@@ -1,10 +1,11 @@
 //! Tries a set of rules on one file and puts what it found into a fixed order.
 //! How a hit reads is left to `wording`.
 
+use std::cell::OnceCell;
 use std::ops::{ControlFlow, Range};
 
-use super::engine::Match;
-use super::language::{Language, Region};
+use super::engine::{Match, without_line_end};
+use super::language::{Carry, Language, Region};
 use super::pack::{Hit, Judgement, Place};
 use super::paths::{PathKind, path_kind};
 use super::set::{Check, RuleSet, globs_match};
@@ -16,11 +17,14 @@ use crate::finding::{RawFinding, Severity};
 const SHOWN: usize = 20;
 
 /// What rules may ask about the file at hand.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct FileFacts<'a> {
     pub(super) file: &'a FileUnderReview<'a>,
     pub(super) kind: PathKind,
     pub(super) language: Language,
+    /// Read when a rule first asks for it, so that many hits cost one reading.
+    starts: OnceCell<Vec<usize>>,
+    carries: OnceCell<Vec<Carry>>,
 }
 
 impl<'a> FileFacts<'a> {
@@ -29,15 +33,37 @@ impl<'a> FileFacts<'a> {
             file,
             kind: path_kind(file.path),
             language: Language::of(file.path),
+            starts: OnceCell::new(),
+            carries: OnceCell::new(),
         }
+    }
+
+    /// Line `number` (1-based) of the whole head version, without its end; `None` past the last
+    /// one, or if the caller hasn't the text.
+    pub(super) fn line(&self, number: u32) -> Option<&'a [u8]> {
+        let text = self.file.new_text?;
+        let starts = self.starts.get_or_init(|| {
+            let after_breaks = memchr::memchr_iter(b'\n', text).map(|at| at + 1);
+            std::iter::once(0).chain(after_breaks).collect()
+        });
+        let index = usize::try_from(number).ok()?.checked_sub(1)?;
+        let start = *starts.get(index)?;
+        let end = starts.get(index + 1).map_or(text.len(), |next| *next);
+        Some(without_line_end(&text[start..end]))
     }
 
     /// What stands at byte `place` of an added line.
     pub(super) fn region(&self, line: &AddedLine<'_>, text: &[u8], place: usize) -> Region {
-        match self.file.new_text {
-            Some(whole) => self.language.region_in(whole, line.no, text, place),
-            None => self.language.region(text, place),
-        }
+        let carries = self.carries.get_or_init(|| {
+            let text = self.file.new_text.unwrap_or_default();
+            self.language.carries(text)
+        });
+        let carried = usize::try_from(line.no)
+            .ok()
+            .and_then(|number| carries.get(number.checked_sub(1)?))
+            .copied()
+            .unwrap_or(Carry::Nothing);
+        self.language.region(text, place, carried)
     }
 }
 
@@ -174,22 +200,27 @@ impl RuleSet {
             Check::House { .. } => Judgement::Stands,
             Check::Builtin(builtin) => {
                 let asked = &builtin.forms[form];
+                let judgement = (asked.judge)(&Hit {
+                    facts,
+                    index: hit.index,
+                    text: hit.text,
+                    range: hit.range.clone(),
+                });
+                if judgement == Judgement::Passes {
+                    return None;
+                }
                 let region = || facts.region(&line, hit.text, hit.range.start);
                 let in_place = match asked.place {
                     Place::Anywhere => true,
                     Place::Code => region() == Region::Code,
                     Place::Comment => region() == Region::Comment,
+                    Place::OutsideComments => region() != Region::Comment,
                     Place::OutsideLiterals => region() != Region::Literal,
                 };
                 if !in_place {
                     return None;
                 }
-                (asked.judge)(&Hit {
-                    facts,
-                    index: hit.index,
-                    text: hit.text,
-                    range: hit.range.clone(),
-                })
+                judgement
             }
         };
         let (severity, note) = self.weigh(rule, judgement, facts)?;

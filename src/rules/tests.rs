@@ -1,14 +1,16 @@
 //! The doors of the rules reviewer, tried as its caller uses them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
-use super::{AddedLine, FileUnderReview, RuleError, RuleLevel, RuleSet, RuleSpec};
+use super::{AddedLine, FileUnderReview, RuleError, RuleLevel, RuleSet, RuleSpec, builtin_rules};
 use crate::diff::{Mode, RepoPath};
 use crate::finding::{RawFinding, Severity};
 
 /// The pack alone.
-pub(super) fn pack() -> RuleSet {
-    RuleSet::compile(&[], &BTreeMap::new()).unwrap()
+pub(super) fn pack() -> &'static RuleSet {
+    static PACK: OnceLock<RuleSet> = OnceLock::new();
+    PACK.get_or_init(|| set_of(&[]))
 }
 
 /// What a set holds against a new file that has this text.
@@ -30,7 +32,7 @@ pub(super) fn scan_text(set: &RuleSet, path: &str, text: &[u8]) -> Vec<RawFindin
 
 /// Rule, line and severity of each finding of the pack in a new file.
 pub(super) fn found(path: &str, text: &str) -> Vec<(String, u32, Severity)> {
-    scan_text(&pack(), path, text.as_bytes())
+    scan_text(pack(), path, text.as_bytes())
         .into_iter()
         .map(|finding| {
             let line = finding.locations[0].lines.map_or(0, |lines| lines.start);
@@ -155,4 +157,243 @@ fn levels_turn_rules_off_and_set_their_severity() {
     let raised = RuleSet::compile(&[], &level(RuleLevel::At(Severity::Critical))).unwrap();
     let found = scan_text(&raised, "a.c", marker.as_bytes());
     assert_eq!(found[0].severity, Some(Severity::Critical));
+}
+
+#[test]
+fn an_override_keeps_the_lenience_of_tests() {
+    let levels = BTreeMap::from([(
+        "debugger-leftover".to_owned(),
+        RuleLevel::At(Severity::Critical),
+    )]);
+    let set = RuleSet::compile(&[], &levels).unwrap();
+    let severity = |path| scan_text(&set, path, b"dbg!(x);\n")[0].severity;
+    assert_eq!(severity("src/a.rs"), Some(Severity::Critical));
+    assert_eq!(severity("tests/a.rs"), Some(Severity::Suggestion));
+}
+
+#[test]
+fn a_lowered_finding_says_why() {
+    let found = scan_text(pack(), "tests/a.rs", b"dbg!(x);\n");
+    let note = "Only a suggestion here, because the file is a test.";
+    assert!(found[0].body.ends_with(note), "{}", found[0].body);
+}
+
+#[test]
+fn each_ingredient_changes_the_digest() {
+    let mut base = spec("r", "abc");
+    base.paths = vec!["a/**".to_owned()];
+    let changes: [(&str, fn(&mut RuleSpec)); 8] = [
+        ("id", |rule| rule.id = "s".to_owned()),
+        ("severity", |rule| rule.severity = Severity::Suggestion),
+        ("paths", |rule| rule.paths = vec!["b/**".to_owned()]),
+        ("one more path", |rule| rule.paths.push("b/**".to_owned())),
+        ("added", |rule| rule.added = Some("abd".to_owned())),
+        ("no pattern", |rule| rule.added = None),
+        ("message", |rule| rule.message = "do".to_owned()),
+        ("history", |rule| rule.history = true),
+    ];
+    let mut digests = BTreeSet::from([set_of(&[]).digest(), set_of(&[base.clone()]).digest()]);
+    for (what, change) in changes {
+        let mut other = base.clone();
+        change(&mut other);
+        assert!(digests.insert(set_of(&[other]).digest()), "{what}");
+    }
+    for id in ["r", "private-key"] {
+        for level in [
+            RuleLevel::Off,
+            RuleLevel::At(Severity::Critical),
+            RuleLevel::At(Severity::Suggestion),
+        ] {
+            let levels = BTreeMap::from([(id.to_owned(), level)]);
+            let set = RuleSet::compile(&[base.clone()], &levels).unwrap();
+            let known_off = id == "r" && level == RuleLevel::Off;
+            assert_eq!(digests.insert(set.digest()), !known_off, "{id} {level:?}");
+        }
+    }
+    assert_eq!(set_of(&[base.clone()]).digest(), set_of(&[base]).digest());
+}
+
+#[test]
+fn the_history_set_has_the_marked_rules_only() {
+    let mut house = spec("house-token", "corp_[a-z]{8}");
+    house.history = true;
+    let set = set_of(&[house, spec("other", "other_[a-z]+")]);
+    let history = set.history_only();
+    assert_eq!(history.digest(), set.history_digest());
+    assert_ne!(set.digest(), set.history_digest());
+    let text = format!("corp_abcdefgh other_x\n{} x\n", "<".repeat(7));
+    let rules: Vec<_> = scan_text(&history, "a.c", text.as_bytes())
+        .into_iter()
+        .map(|finding| finding.rule.unwrap())
+        .collect();
+    assert_eq!(rules, ["house-token"]);
+    assert_eq!(scan_text(&set, "a.c", text.as_bytes()).len(), 3);
+    let marked: Vec<_> = builtin_rules()
+        .filter(|rule| rule.history)
+        .map(|rule| rule.id)
+        .collect();
+    assert_eq!(marked, ["provider-token", "private-key"]);
+}
+
+#[test]
+fn what_a_history_rule_matched_is_not_shown() {
+    let mut house = spec("house-token", "corp_(?P<value>[a-z]{8})");
+    house.history = true;
+    house.message = "token $0 with ${value}".to_owned();
+    let found = scan_text(&set_of(&[house]), "a.c", b"x = corp_abcdefgh;\n");
+    assert_eq!(found[0].quote.as_deref(), Some("x = corp…;"));
+    assert!(!format!("{found:?}").contains("abcdefgh"), "{found:?}");
+}
+
+#[test]
+fn a_rule_without_pattern_is_about_the_file() {
+    let mut rule = spec("frozen", "");
+    rule.added = None;
+    rule.paths = vec!["api/v1/**".to_owned()];
+    let set = set_of(&[rule]);
+    let found = scan_text(&set, "api/v1/x.proto", b"a\nb\n");
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].locations[0].lines, None);
+    assert_eq!(found[0].quote, None);
+    assert!(found[0].body.contains("api/v1/**"));
+    assert!(scan_text(&set, "api/v2/x.proto", b"a\n").is_empty());
+    assert_ne!(
+        found[0].anchor,
+        scan_text(&set, "api/v1/y.proto", b"")[0].anchor
+    );
+}
+
+#[test]
+fn beyond_twenty_hits_the_rest_is_one_finding() {
+    let text = "abc\n".repeat(50);
+    let found = scan_text(&set_of(&[spec("r", "abc")]), "a.c", text.as_bytes());
+    assert_eq!(found.len(), 21);
+    let rest = &found[20];
+    assert_eq!(rest.title, "and 30 more: don't");
+    assert_eq!(rest.id, "r#21");
+    assert_eq!(rest.locations[0].lines.unwrap().start, 21);
+    assert!(rest.body.ends_with("Lines 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, …."), "{}", rest.body);
+    let exactly = scan_text(
+        &set_of(&[spec("r", "abc")]),
+        "a.c",
+        "abc\n".repeat(20).as_bytes(),
+    );
+    assert_eq!(exactly.len(), 20);
+}
+
+#[test]
+fn an_anchor_stands_for_rule_and_line_but_not_for_its_end_or_number() {
+    let set = set_of(&[spec("r", "abc"), spec("s", "abc")]);
+    let anchors = |text: &str| -> Vec<String> {
+        let found = scan_text(&set, "a.c", text.as_bytes());
+        found
+            .into_iter()
+            .map(|finding| finding.anchor.unwrap())
+            .collect()
+    };
+    let base = anchors("  abc = 1\n");
+    assert_ne!(base[0], base[1]);
+    assert_eq!(anchors("\n\n  abc = 1  \t\r\n"), base);
+    assert_ne!(anchors("abc = 1\n"), base);
+    assert_ne!(anchors("  abc = 2\n"), base);
+}
+
+#[test]
+fn findings_come_in_order_of_lines_then_rules() {
+    let set = set_of(&[spec("second", "[a-z]bc"), spec("first", "abc")]);
+    let ids: Vec<_> = scan_text(&set, "a.c", b"abc\nabc\n")
+        .into_iter()
+        .map(|finding| finding.id)
+        .collect();
+    assert_eq!(ids, ["second#1", "first#1", "second#2", "first#2"]);
+}
+
+#[test]
+fn a_quote_of_a_long_line_is_cut_around_the_match() {
+    let set = set_of(&[spec("r", "needle")]);
+    let filler = "ä".repeat(20_000);
+    let text = format!("{filler}needle{filler}");
+    let found = scan_text(&set, "a.js", text.as_bytes());
+    let quote = found[0].quote.as_ref().unwrap();
+    assert!(quote.len() <= 400 && quote.contains("needle"), "{quote}");
+    assert!(text.contains(quote.as_str()));
+    let short = scan_text(&set, "a.js", b"  needle  \n");
+    assert_eq!(short[0].quote.as_deref(), Some("  needle"));
+}
+
+#[test]
+fn arbitrary_bytes_do_no_harm() {
+    let mut house = spec("house", r"(?i)[a-z\xC0-\xFF]{3}=(.*)");
+    house.message = "$0 $1 ${x} $".to_owned();
+    let set = set_of(&[house, spec("wide", r"[\x00-\xFF]{2}")]);
+    let mut bytes = vec![0; 200_000];
+    blake3::Hasher::new().finalize_xof().fill(&mut bytes);
+    for (at, word) in [
+        "ghp_",
+        "-----BEGIN PRIVATE KEY-----",
+        "debugger;",
+        "\u{202a}",
+        "AccountKey=",
+    ]
+    .iter()
+    .enumerate()
+    {
+        bytes[at * 777..at * 777 + word.len()].copy_from_slice(word.as_bytes());
+    }
+    for path in [
+        "a.js",
+        "a.py",
+        ".gitattributes",
+        "Cargo.toml",
+        "",
+        "a/",
+        "\u{fffd}",
+    ] {
+        assert!(!scan_text(&set, path, &bytes).is_empty());
+        let one_line: Vec<u8> = bytes
+            .iter()
+            .copied()
+            .filter(|byte| *byte != b'\n')
+            .collect();
+        assert!(!scan_text(&set, path, &one_line).is_empty());
+    }
+}
+
+#[test]
+fn a_set_is_shared_between_threads() {
+    let shared = |_: &(dyn Sync + Send)| ();
+    shared(pack());
+}
+
+#[test]
+fn a_rule_is_read_from_its_table() {
+    let rule: RuleSpec =
+        toml::from_str("id = 'r'\nseverity = 'important'\nadded = 'x+'\nmessage = 'm'").unwrap();
+    assert_eq!((rule.paths.len(), rule.history), (0, false));
+    let level = |word: &str| serde_json::from_value::<RuleLevel>(word.into());
+    assert_eq!(level("off").unwrap(), RuleLevel::Off);
+    assert_eq!(
+        level("critical").unwrap(),
+        RuleLevel::At(Severity::Critical)
+    );
+    assert!(level("loud").is_err());
+}
+
+#[test]
+fn ids_of_the_pack_are_unique_and_its_patterns_compile() {
+    let ids: Vec<_> = builtin_rules().map(|rule| rule.id).collect();
+    assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len());
+    assert!(ids.contains(&"review-policy-loosened"));
+    for builtin in super::pack::PACK {
+        assert!(super::spec::is_rule_id(builtin.id));
+        for form in builtin.forms {
+            let compiled = super::pattern::Pattern::compile(form.pattern);
+            let pattern = compiled.unwrap_or_else(|error| panic!("{error}"));
+            assert!(
+                pattern.keywords.is_some(),
+                "{} has no keyword",
+                form.pattern
+            );
+        }
+    }
 }

@@ -8,7 +8,7 @@ use regex::bytes::Regex;
 
 use super::AGENT;
 use super::engine::without_line_end;
-use super::pack::mask_tokens;
+use super::pack::mask_secrets;
 use super::scan::{FileFacts, Found};
 use super::set::{Check, Fingerprint, Rule, RuleSet};
 use crate::finding::{Kind, LineRange, Location, RawFinding};
@@ -141,7 +141,7 @@ fn expand<'m>(rule: &Rule, message: &'m str, hit: &Found<'_>) -> Cow<'m, str> {
     let mut expanded = Vec::new();
     captures.expand(message.as_bytes(), &mut expanded);
     expanded.truncate(4 * QUOTE_BYTES + message.len());
-    let mut masked = mask_tokens(&expanded);
+    let mut masked = mask_secrets(&expanded);
     if rule.history {
         for group in captures.iter().flatten().filter(|group| !group.is_empty()) {
             let shown = [first_four(group.as_bytes()), "…".as_bytes()].concat();
@@ -178,10 +178,7 @@ fn quote(rule: &Rule, hit: &Found<'_>) -> Option<String> {
     let range = range.start.min(text.len())..range.end.min(text.len());
     let start = range.start.saturating_sub(AROUND);
     let end = text.len().min(range.start + QUOTE_BYTES + AROUND);
-    let secret = match &rule.check {
-        Check::Builtin(builtin) => builtin.secret,
-        Check::House { .. } => rule.history,
-    };
+    let secret = rule.history && matches!(rule.check, Check::House { .. });
     let (head, tail) = if secret {
         let head = [
             &text[start..range.start],
@@ -193,10 +190,12 @@ fn quote(rule: &Rule, hit: &Found<'_>) -> Option<String> {
         (text[start..range.start].to_vec(), &text[range.start..end])
     };
     // Masked together: a token may begin before the match and end after it.
-    let masked = mask_tokens(&[&head, tail].concat()).into_owned();
-    let from = (start > 0 || range.start > QUOTE_BYTES / 2)
-        .then(|| head.len().min(masked.len()).saturating_sub(QUOTE_BYTES / 2))
-        .unwrap_or(0);
+    let masked = mask_secrets(&[&head, tail].concat()).into_owned();
+    let from = if start > 0 || range.start > QUOTE_BYTES / 2 {
+        head.len().min(masked.len()).saturating_sub(QUOTE_BYTES / 2)
+    } else {
+        0
+    };
     let cut = &masked[from..masked.len().min(from + QUOTE_BYTES)];
     Some(whole_characters(cut).into_owned())
 }

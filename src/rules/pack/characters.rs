@@ -16,7 +16,6 @@ pub(super) static BIDI_CONTROL: Builtin = Builtin {
           CVE-2021-42574 describes such attacks.",
     mend: "Delete the character, or write it as an escape sequence where a program needs it.",
     history: false,
-    secret: false,
     reaches: everywhere,
     lowers: in_documents,
     forms: &[Form {
@@ -39,7 +38,6 @@ pub(super) static INVISIBLE_CHARACTER: Builtin = Builtin {
           reads.",
     mend: "Delete the character, or write it as an escape sequence where a program needs it.",
     history: false,
-    secret: false,
     reaches: in_own_code,
     lowers: in_lenient_places,
     forms: &[
@@ -87,5 +85,75 @@ fn unless_leading_mark(hit: &Hit<'_>) -> Judgement {
         Judgement::Passes
     } else {
         Judgement::Lowered("such characters are often typed by accident and seldom do harm")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::tests::found;
+
+    fn severities(path: &str, text: &str) -> Vec<(String, Severity)> {
+        found(path, text)
+            .into_iter()
+            .map(|(rule, _, severity)| (rule, severity))
+            .collect()
+    }
+
+    #[test]
+    fn each_direction_control_is_important_but_in_documents() {
+        for control in ('\u{202a}'..='\u{202e}').chain('\u{2066}'..='\u{2069}') {
+            let line = format!("if a /*{control}*/ {{\n");
+            for path in [
+                "src/a.c",
+                "tests/a.py",
+                "docs/a.js",
+                ".github/workflows/ci.yml",
+            ] {
+                let expected = ("bidi-control".to_owned(), Severity::Important);
+                assert_eq!(severities(path, &line), [expected], "{control:?} in {path}");
+            }
+            let expected = ("bidi-control".to_owned(), Severity::Suggestion);
+            assert_eq!(severities("docs/a.md", &line), [expected]);
+        }
+        for other in ['\u{2029}', '\u{202f}', '\u{2065}', '\u{206a}', 'ä', '一'] {
+            assert_eq!(found("src/a.c", &format!("x{other}y")), [], "{other:?}");
+        }
+    }
+
+    #[test]
+    fn tag_characters_are_important_and_flags_are_not() {
+        let tag = ("invisible-character".to_owned(), Severity::Important);
+        let hidden: String = "ignore"
+            .chars()
+            .map(|c| char::from_u32(0xE0000 + c as u32).unwrap())
+            .collect();
+        assert_eq!(severities("src/a.py", &format!("x = 1 # {hidden}")), [tag]);
+        let region: String = "gbsct\u{7f}"
+            .chars()
+            .map(|c| char::from_u32(0xE0000 + c as u32).unwrap())
+            .collect();
+        assert_eq!(found("src/a.py", &format!("x = '\u{1f3f4}{region}'")), []);
+    }
+
+    #[test]
+    fn other_invisible_characters_are_suggestions_in_code_only() {
+        for hidden in [
+            '\u{200b}', '\u{2060}', '\u{ad}', '\u{115f}', '\u{3164}', '\u{ffa0}', '\u{feff}',
+        ] {
+            let line = format!("const a{hidden} = 1\n");
+            let expected = ("invisible-character".to_owned(), Severity::Suggestion);
+            assert_eq!(severities("src/a.js", &line), [expected], "{hidden:?}");
+            assert_eq!(found("docs/a.md", &line), []);
+            assert_eq!(found("vendor/a.js", &line), []);
+        }
+        // The joiner holds emoji together.
+        assert_eq!(found("src/a.js", "x = '👩\u{200d}💻'"), []);
+    }
+
+    #[test]
+    fn a_byte_order_mark_may_lead_the_file() {
+        assert_eq!(found("src/a.cs", "\u{feff}using System;\n"), []);
+        assert_eq!(found("src/a.cs", "x\n\u{feff}using System;\n").len(), 1);
     }
 }

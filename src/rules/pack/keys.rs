@@ -1,5 +1,7 @@
 //! Private keys, by the armour around them.
 
+use std::borrow::Cow;
+
 use super::{Builtin, Form, Hit, Judgement, Place, everywhere, in_lenient_places};
 use crate::finding::Severity;
 
@@ -22,7 +24,6 @@ pub(super) static PRIVATE_KEY: Builtin = Builtin {
            repository (a secret store, an untracked file), and replace it by a new one if it was \
            ever pushed.",
     history: true,
-    secret: true,
     reaches: everywhere,
     lowers: in_lenient_places,
     forms: &[
@@ -43,6 +44,21 @@ pub(super) static PRIVATE_KEY: Builtin = Builtin {
     ],
     whole_file: None,
 };
+
+/// Returns the text without what follows the header of a private key in it.
+pub(super) fn mask_keys(text: &[u8]) -> Cow<'_, [u8]> {
+    const HEADER_END: &[u8] = b"PRIVATE KEY";
+    let Some(header) = memchr::memmem::find(text, b"-----BEGIN ")
+        .and_then(|start| Some(start + memchr::memmem::find(&text[start..], HEADER_END)?))
+    else {
+        return Cow::Borrowed(text);
+    };
+    let kept = text.len().min(header + HEADER_END.len() + "-----".len());
+    if kept == text.len() {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned([&text[..kept], "…".as_bytes()].concat())
+}
 
 /// A header is in every program that reads keys; a key has lines of base64 after it.
 fn with_key_material(hit: &Hit<'_>) -> Judgement {
@@ -113,9 +129,9 @@ fn trim_wrapping(part: &[u8]) -> &[u8] {
     let mut text = &part[start..end.max(start)];
     // `"…" +` : only a sign that stands apart is one, `+` is also a base64 digit.
     while let [head @ .., b'+'] = text {
-        if head.last().is_some_and(|byte| wraps(byte)) {
+        if head.last().is_some_and(wraps) {
             text = head;
-            while text.last().is_some_and(&wraps) {
+            while text.last().is_some_and(wraps) {
                 text = &text[..text.len() - 1];
             }
         } else {
@@ -133,11 +149,9 @@ fn is_base64(byte: u8) -> bool {
 fn following_lines<'h>(hit: &'h Hit<'_>) -> Vec<&'h [u8]> {
     let file = hit.facts.file;
     let number = hit.line().no;
-    if let Some(text) = file.new_text {
-        let skipped = usize::try_from(number).unwrap_or(usize::MAX);
-        return text
-            .split(|byte| *byte == b'\n')
-            .skip(skipped)
+    if file.new_text.is_some() {
+        return (number + 1..)
+            .map_while(|number| hit.facts.line(number))
             .take(BLOCK_LINES)
             .collect();
     }
@@ -148,4 +162,117 @@ fn following_lines<'h>(hit: &'h Hit<'_>) -> Vec<&'h [u8]> {
         .take(BLOCK_LINES)
         .map(|(line, _)| line.text)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diff::{Mode, RepoPath};
+    use crate::rules::tests::{found, pack};
+    use crate::rules::{AddedLine, FileUnderReview};
+
+    /// The armour is put together here so that no scanner takes this file for a key.
+    fn armour(what: &str, kind: &str) -> String {
+        let rule = "-".repeat(5);
+        format!("{rule}{what} {kind}{} KEY{rule}", "PRIVATE")
+    }
+
+    fn material(lines: usize) -> Vec<String> {
+        (0..lines)
+            .map(|line| {
+                let digest = blake3::hash(&line.to_le_bytes()).to_hex().to_string();
+                digest.to_uppercase()
+            })
+            .collect()
+    }
+
+    fn key(kind: &str, lines: usize, join: &str) -> String {
+        let body = material(lines).join(join);
+        let (head, foot) = (armour("BEGIN", kind), armour("END", kind));
+        format!("{head}{join}{body}{join}{foot}\n")
+    }
+
+    #[test]
+    fn keys_are_important_and_in_tests_suggestions() {
+        for kind in ["", "RSA ", "EC ", "OPENSSH ", "ENCRYPTED "] {
+            let text = key(kind, 4, "\n");
+            let expected = |severity| vec![("private-key".to_owned(), 1, severity)];
+            assert_eq!(
+                found("deploy/id", &text),
+                expected(Severity::Important),
+                "{kind}"
+            );
+            for path in [
+                "tests/id",
+                "a/fixtures/k.pem",
+                "examples/k.pem",
+                "docs/k.md",
+            ] {
+                assert_eq!(found(path, &text), expected(Severity::Suggestion), "{path}");
+            }
+        }
+    }
+
+    #[test]
+    fn keys_in_literals_settings_and_short_blocks_are_found() {
+        let written_out = format!("{{\"private_key\": \"{}\"}}", key("", 4, "\\n").trim_end());
+        let indented = key("RSA ", 4, "\n    ");
+        let quoted = key("RSA ", 4, "\" +\n  \"");
+        // One line of 64 digits, as an Ed25519 key has it.
+        let short = key("", 1, "\n");
+        let with_headers = key("RSA ", 3, "\n").replacen('\n', "\nProc-Type: 4,ENCRYPTED\n\n", 1);
+        for text in [written_out, indented, quoted, short, with_headers] {
+            assert_eq!(found("a.cfg", &text).len(), 1, "{text}");
+        }
+        let putty = format!("PuTTY-User-Key-File-3: x\n{}\n", material(4).join("\n"));
+        assert_eq!(found("k.ppk", &putty).len(), 1);
+    }
+
+    #[test]
+    fn headers_without_a_key_and_public_keys_are_none() {
+        let head = armour("BEGIN", "RSA ");
+        for text in [
+            format!("if text.starts_with(\"{head}\") {{\n    read(text)\n}}\n"),
+            format!("{head}\nMIIE...\n"),
+            format!("{head}\n{}\nnot a key\n", material(2).join("\n")),
+            key("", 4, "\n").replace("PRIVATE", "PUBLIC"),
+            format!("{}\n", material(9).join("\n")),
+        ] {
+            assert_eq!(found("a.rs", &text), [], "{text}");
+        }
+    }
+
+    #[test]
+    fn without_the_file_only_adjoining_added_lines_count() {
+        let text = key("", 4, "\n");
+        let lines: Vec<&[u8]> = text.as_bytes().split(|byte| *byte == b'\n').collect();
+        let scan = |numbers: &[u32]| {
+            let added: Vec<AddedLine<'_>> = numbers
+                .iter()
+                .zip(&lines)
+                .map(|(no, text)| AddedLine { no: *no, text })
+                .collect();
+            let file = FileUnderReview {
+                path: &RepoPath::from("id"),
+                mode: Mode::Regular,
+                old_mode: Some(Mode::Regular),
+                added: &added,
+                new_text: None,
+                old_text: None,
+            };
+            pack().scan(&file).len()
+        };
+        assert_eq!(scan(&[7, 8, 9, 10, 11, 12]), 1);
+        assert_eq!(scan(&[7, 9, 11, 13, 15, 17]), 0);
+    }
+
+    #[test]
+    fn the_key_is_not_shown() {
+        let one_line = format!("k = \"{}\"\n", key("", 4, "\\n").trim_end());
+        let found = crate::rules::tests::scan_text(pack(), "a.py", one_line.as_bytes());
+        let shown = format!("{found:?}");
+        for line in material(4) {
+            assert!(!shown.contains(&line[..12]), "{shown}");
+        }
+    }
 }

@@ -16,7 +16,6 @@ pub(super) static CONFLICT_MARKER: Builtin = Builtin {
           conflict may be lost unseen.",
     mend: "Resolve the conflict: keep what is right of both sides and delete the markers.",
     history: false,
-    secret: false,
     reaches: everywhere,
     lowers: nowhere,
     forms: &[Form {
@@ -38,13 +37,12 @@ pub(super) static DEBUGGER_LEFTOVER: Builtin = Builtin {
           it hangs the process, or shows what was meant for the author alone.",
     mend: "Remove the call.",
     history: false,
-    secret: false,
     reaches: in_own_code_but_build_scripts,
     lowers: in_lenient_places,
     forms: &[
         Form {
             title: "`debugger` statement left in the code",
-            pattern: r"\bdebugger[ \t]*(?:;|$)",
+            pattern: r"\bdebugger[ \t]*(?:;|\}|$)",
             languages: &[JavaScript],
             place: Place::Code,
             judge: begins_statement,
@@ -83,17 +81,148 @@ fn in_own_code_but_build_scripts(facts: &FileFacts<'_>) -> bool {
 fn begins_statement(hit: &super::Hit<'_>) -> Judgement {
     let before = hit.text[..hit.range.start].trim_ascii_end();
     let after = hit.text[hit.range.end..].trim_ascii_start();
+    let apart = before.len() < hit.range.start;
     let keyword = [&b" then"[..], b" do", b" else", b" rescue"]
         .iter()
         .any(|word| before.ends_with(word) || before == &word[1..]);
-    let starts = matches!(
-        before.last(),
-        None | Some(b';' | b'{' | b'}' | b')' | b':' | b'>')
-    ) || keyword;
+    let starts = match before.last() {
+        None | Some(b';' | b'{' | b'}' | b')') => true,
+        Some(b':' | b'>') => apart,
+        _ => keyword,
+    };
     let ends = !matches!(after.first(), Some(b'=' | b':' | b'.' | b','));
     if starts && ends {
         Judgement::Stands
     } else {
         Judgement::Passes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::tests::found;
+
+    fn severities(path: &str, text: &str) -> Vec<Severity> {
+        found(path, text)
+            .into_iter()
+            .map(|(.., severity)| severity)
+            .collect()
+    }
+
+    #[test]
+    fn conflict_markers_are_found_everywhere() {
+        for sign in ["<", ">", "|"] {
+            let marker = sign.repeat(7);
+            for line in [
+                format!("{marker} HEAD\n"),
+                marker.clone(),
+                format!("{marker}\r\n"),
+            ] {
+                for path in [
+                    "src/a.rs",
+                    "docs/a.md",
+                    "tests/fixtures/a.txt",
+                    "vendor/a.c",
+                ] {
+                    assert_eq!(
+                        severities(path, &line),
+                        [Severity::Important],
+                        "{line} in {path}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn headings_rules_and_quoted_markers_are_no_conflict() {
+        let seven = "<".repeat(7);
+        for line in [
+            "=======\n".to_owned(),
+            "=".repeat(20),
+            "<".repeat(8),
+            format!(" {seven} HEAD\n"),
+            format!("{seven}HEAD\n"),
+            format!("\"{seven} HEAD\"\n"),
+        ] {
+            assert_eq!(found("a.md", &line), [], "{line}");
+        }
+    }
+
+    #[test]
+    fn debugger_calls_are_found_in_code() {
+        for (path, line) in [
+            ("src/a.js", "debugger;"),
+            ("src/a.ts", "if (x) { debugger }"),
+            ("src/a.tsx", "  debugger"),
+            ("src/a.vue", "onClick() { debugger; }"),
+            ("a.py", "    breakpoint()"),
+            ("a.py", "import pdb; pdb.set_trace()"),
+            ("a.py", "ipdb.set_trace(context=5)"),
+            ("lib/a.rb", "  binding.pry"),
+            ("lib/a.rb", "x.each { binding.irb }"),
+            ("lib/a.rb", "byebug if x"),
+            ("lib/a.rb", "foo rescue byebug"),
+            ("src/a.rs", "let x = dbg!(y);"),
+        ] {
+            assert_eq!(
+                severities(path, line),
+                [Severity::Important],
+                "{line} in {path}"
+            );
+        }
+    }
+
+    #[test]
+    fn comments_strings_names_and_other_languages_are_no_debugger_call() {
+        for (path, line) in [
+            ("src/a.js", "// debugger;"),
+            ("src/a.js", "run('debugger;')"),
+            ("src/a.js", "const debugger_ = 1;"),
+            ("src/a.js", "x.debugger;"),
+            ("src/a.js", "  * debugger;"),
+            ("src/a.js", "/* debugger; */"),
+            ("src/a.py", "# breakpoint()"),
+            ("src/a.py", "def breakpoint():"),
+            ("src/a.py", "x = 'pdb.set_trace()'"),
+            ("src/a.py", "self.breakpoint()"),
+            ("src/a.rb", "gem 'byebug'"),
+            ("src/a.rb", "# binding.pry"),
+            ("src/a.rb", "group :debugger do"),
+            ("src/a.rs", "/// dbg!(x)"),
+            ("src/a.rs", "let s = \"dbg!(\";"),
+            ("build.rs", "dbg!(x);"),
+            ("src/a.go", "debugger;"),
+            ("README.md", "debugger;"),
+            ("vendor/a.js", "debugger;"),
+        ] {
+            assert_eq!(found(path, line), [], "{line} in {path}");
+        }
+    }
+
+    #[test]
+    fn a_call_in_a_docstring_is_no_debugger_call() {
+        let text = "def f():\n    \"\"\"\n    breakpoint()\n    \"\"\"\n    breakpoint()\n";
+        let lines: Vec<u32> = found("a.py", text)
+            .into_iter()
+            .map(|(_, line, _)| line)
+            .collect();
+        assert_eq!(lines, [5]);
+    }
+
+    #[test]
+    fn debugger_calls_in_tests_and_examples_are_suggestions() {
+        for (path, line) in [
+            ("tests/a.rs", "dbg!(x);"),
+            ("src/a.test.ts", "debugger;"),
+            ("examples/a.py", "breakpoint()"),
+        ] {
+            assert_eq!(
+                severities(path, line),
+                [Severity::Suggestion],
+                "{line} in {path}"
+            );
+        }
     }
 }

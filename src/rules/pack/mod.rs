@@ -11,9 +11,8 @@ mod keys;
 mod leftovers;
 mod tokens;
 
+use std::borrow::Cow;
 use std::ops::Range;
-
-pub(super) use tokens::mask_tokens;
 
 use super::language::Language;
 use super::paths::PathKind;
@@ -37,8 +36,6 @@ pub(super) struct Builtin {
     pub(super) mend: &'static str,
     /// It also reads every new commit.
     pub(super) history: bool,
-    /// What it matches is never shown.
-    pub(super) secret: bool,
     /// True for the files it looks at.
     pub(super) reaches: fn(&FileFacts<'_>) -> bool,
     /// True for the files where it is only a suggestion.
@@ -70,6 +67,8 @@ pub(super) enum Place {
     /// Neither in a comment nor in a string.
     Code,
     Comment,
+    /// In code or a string.
+    OutsideComments,
     /// In code or a comment.
     OutsideLiterals,
 }
@@ -141,6 +140,15 @@ pub(crate) fn builtin_rules() -> impl Iterator<Item = RuleDescription> {
         .chain([REVIEW_POLICY_LOOSENED])
 }
 
+/// Returns the text with what is secret in it cut out: of a token of a known format only the first
+/// four characters stay, of a private key only its header.
+pub(super) fn mask_secrets(text: &[u8]) -> Cow<'_, [u8]> {
+    match tokens::mask_tokens(text) {
+        Cow::Borrowed(text) => keys::mask_keys(text),
+        Cow::Owned(text) => Cow::Owned(keys::mask_keys(&text).into_owned()),
+    }
+}
+
 impl Builtin {
     /// BLAKE3 over all of it but its functions, which the engine's version stands for.
     pub(super) fn fingerprint(&self) -> [u8; 32] {
@@ -154,11 +162,7 @@ impl Builtin {
         ] {
             print.field(text.as_bytes());
         }
-        print.field(&[
-            u8::from(self.history),
-            u8::from(self.secret),
-            u8::from(self.whole_file.is_some()),
-        ]);
+        print.field(&[u8::from(self.history), u8::from(self.whole_file.is_some())]);
         for form in self.forms {
             print.field(form.title.as_bytes());
             print.field(form.pattern.as_bytes());

@@ -21,7 +21,6 @@ pub(super) static PROVIDER_TOKEN: Builtin = Builtin {
     mend: "Revoke the token at its provider if it was ever pushed, take it out of the commits that \
            are not pushed yet, and read it from the environment or a secret store.",
     history: true,
-    secret: true,
     reaches: everywhere,
     lowers: in_lenient_places,
     forms: FORMS,
@@ -185,7 +184,7 @@ static FORMS: &[Form] = &[
 ];
 
 /// Returns the text with each token of a known format cut down to its first four characters.
-pub(in crate::rules) fn mask_tokens(text: &[u8]) -> Cow<'_, [u8]> {
+pub(super) fn mask_tokens(text: &[u8]) -> Cow<'_, [u8]> {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
     let engine = ENGINE.get_or_init(|| {
         let patterns = FORMS.iter().map(|form| Pattern::lazy(form.pattern));
@@ -278,9 +277,9 @@ fn is_placeholder(token: &[u8]) -> bool {
         .filter(|at| token.len() - at > 16)
         .map_or(token, |at| &token[at + 1..]);
     let mut seen = [false; 256];
-    value
-        .iter()
-        .for_each(|byte| seen[usize::from(*byte)] = true);
+    for byte in value {
+        seen[usize::from(*byte)] = true;
+    }
     let different = seen.iter().filter(|seen| **seen).count();
     let longest_run = value
         .chunk_by(|left, right| left == right)
@@ -360,3 +359,6 @@ fn bech32_sum(prefix: &[u8], digits: &[u8]) -> Option<u32> {
             .fold(shifted, |sum, (_, generator)| sum ^ generator)
     }))
 }
+
+#[cfg(test)]
+mod tests;
