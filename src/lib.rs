@@ -1,5 +1,6 @@
 //! Reviews a change deeply before it leaves your machine.
 
+mod commands;
 mod consolidate;
 mod diff;
 mod error;
