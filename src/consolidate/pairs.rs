@@ -69,27 +69,14 @@ impl<'a> Comparison<'a> {
     /// The pairs worth keeping, ascending by index, among those that `may` be the same.
     pub(super) fn pairs(&self, may: impl Fn(usize, usize) -> bool) -> Vec<Pair> {
         let count = self.bags.len();
-        let mut postings: Vec<Vec<(usize, f64)>> = vec![Vec::new(); self.values.len()];
-        for (index, bag) in self.bags.iter().enumerate() {
-            for (token, weight) in bag {
-                if self.values[*token as usize] > 0.0 {
-                    postings[*token as usize].push((index, *weight));
-                }
-            }
-        }
-        // How much of each list lies at or before the current statement.
-        let mut passed = vec![0; self.values.len()];
+        let mut postings = Postings::of(&self.bags, &self.values);
         let mut shared = vec![0.0; count];
         let mut kept = Vec::new();
         for (first, bag) in self.bags.iter().enumerate() {
             for (token, weight) in bag {
-                let slot = *token as usize;
-                let Some(rest) = postings[slot].get(passed[slot] + 1..) else {
-                    continue;
-                };
-                passed[slot] += 1;
-                for (second, other) in rest {
-                    shared[*second] += self.values[slot] * weight.min(*other);
+                let value = self.values[*token as usize];
+                for (second, other) in postings.after_next(*token) {
+                    shared[*second as usize] += value * weight.min(*other);
                 }
             }
             let row = kept.len();
@@ -138,7 +125,7 @@ impl<'a> Comparison<'a> {
             .iter()
             .filter(|(_, worth)| *worth > 0.0)
             .take(limit)
-            .map(|(token, _)| self.vocabulary.show(*token).to_owned())
+            .map(|(token, _)| self.vocabulary.show(*token))
             .collect()
     }
 
@@ -179,6 +166,54 @@ impl<'a> Comparison<'a> {
         } else {
             0.0
         }
+    }
+}
+
+/// The bags that have each token, ascending, in one list: most tokens are in one bag only.
+struct Postings {
+    entries: Vec<(u32, f64)>,
+    /// Where the list of each token ends.
+    ends: Vec<usize>,
+    /// How far the list of each token has been passed.
+    passed: Vec<usize>,
+}
+
+impl Postings {
+    /// Lists the bags by token, without tokens of no value.
+    fn of(bags: &[Bag], values: &[f64]) -> Self {
+        let counts = |token: &Token| values[*token as usize] > 0.0;
+        let mut ends = vec![0; values.len()];
+        for (token, _) in bags.iter().flatten().filter(|(token, _)| counts(token)) {
+            ends[*token as usize] += 1;
+        }
+        let mut total = 0;
+        let mut passed = Vec::with_capacity(ends.len());
+        for end in &mut ends {
+            passed.push(total);
+            total += *end;
+            *end = total;
+        }
+        let mut entries = vec![(0, 0.0); total];
+        let mut filled = passed.clone();
+        for (bag, index) in bags.iter().zip(0..) {
+            for (token, weight) in bag.iter().filter(|(token, _)| counts(token)) {
+                let slot = &mut filled[*token as usize];
+                entries[*slot] = (index, *weight);
+                *slot += 1;
+            }
+        }
+        Self {
+            entries,
+            ends,
+            passed,
+        }
+    }
+
+    /// Passes the next bag that has the token; returns those after it.
+    fn after_next(&mut self, token: Token) -> &[(u32, f64)] {
+        let (passed, end) = (&mut self.passed[token as usize], self.ends[token as usize]);
+        *passed = end.min(*passed + 1);
+        &self.entries[*passed..end]
     }
 }
 

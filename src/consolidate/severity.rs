@@ -131,7 +131,7 @@ mod tests {
     use Severity::{Critical, Important, Suggestion};
 
     /// Judges votes by agents of which capitalised ones inflate.
-    fn judged(votes: &[(&str, Severity)], mean: f64) -> (Severity, Rule) {
+    fn judged(votes: &[(&str, Severity)], percent: u64) -> (Severity, Rule) {
         let votes = votes
             .iter()
             .map(|(agent, severity)| Vote {
@@ -143,44 +143,43 @@ mod tests {
                 inflates: agent.starts_with(char::is_uppercase),
             })
             .collect();
-        let mean = Likelihood::from((mean * 100.0) as u32) * CERTAIN / 100;
-        let judgement = judge(votes, Some(mean));
+        let judgement = judge(votes, Some(percent * CERTAIN / 100));
         (judgement.severity, judgement.rule)
     }
 
     #[test]
     fn the_majority_decides_whether_it_blocks() {
         let most = [("a", Important), ("b", Suggestion), ("C", Important)];
-        assert_eq!(judged(&most, 0.9), (Important, Rule::MostBlock));
+        assert_eq!(judged(&most, 90), (Important, Rule::MostBlock));
         let few = [("a", Critical), ("b", Suggestion), ("c", Suggestion)];
-        assert_eq!(judged(&few, 0.9), (Suggestion, Rule::MostSuggest));
-        assert_eq!(judged(&[("a", Suggestion)], 0.9).0, Suggestion);
+        assert_eq!(judged(&few, 90), (Suggestion, Rule::MostSuggest));
+        assert_eq!(judged(&[("a", Suggestion)], 90).0, Suggestion);
     }
 
     #[test]
     fn a_tie_blocks_unless_only_inflaters_block() {
         let trusted = [("a", Important), ("b", Suggestion)];
-        assert_eq!(judged(&trusted, 0.9), (Important, Rule::TieBlocks));
+        assert_eq!(judged(&trusted, 90), (Important, Rule::TieBlocks));
         let inflated = [("A", Critical), ("b", Suggestion)];
-        assert_eq!(judged(&inflated, 0.9), (Suggestion, Rule::TieOfInflaters));
-        assert_eq!(judged(&inflated, 0.5).0, Suggestion);
-        assert_eq!(judged(&inflated, 0.4), (Important, Rule::TieBlocks));
+        assert_eq!(judged(&inflated, 90), (Suggestion, Rule::TieOfInflaters));
+        assert_eq!(judged(&inflated, 50).0, Suggestion);
+        assert_eq!(judged(&inflated, 40), (Important, Rule::TieBlocks));
     }
 
     #[test]
     fn critical_takes_two_or_one_that_does_not_inflate() {
-        assert_eq!(judged(&[("A", Critical)], 1.0).0, Important);
-        assert_eq!(judged(&[("a", Critical)], 1.0).0, Critical);
-        assert_eq!(judged(&[("A", Critical), ("B", Critical)], 1.0).0, Critical);
+        assert_eq!(judged(&[("A", Critical)], 100).0, Important);
+        assert_eq!(judged(&[("a", Critical)], 100).0, Critical);
+        assert_eq!(judged(&[("A", Critical), ("B", Critical)], 100).0, Critical);
         assert_eq!(
-            judged(&[("A", Critical), ("b", Important)], 1.0).0,
+            judged(&[("A", Critical), ("b", Important)], 100).0,
             Important
         );
     }
 
     #[test]
     fn no_votes_mean_important_until_someone_looks() {
-        assert_eq!(judged(&[], 1.0), (Important, Rule::NoVotes));
+        assert_eq!(judged(&[], 100), (Important, Rule::NoVotes));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use regex::Regex;
 use super::statement::Statement;
 
 /// How many bytes of one text are read; more is beyond any honest finding (median 900).
-const TEXT_LIMIT: usize = 64 * 1024;
+const TEXT_LIMIT: usize = 16 * 1024;
 
 /// Weight of the title.
 const TITLE: f64 = 3.0;
@@ -33,10 +33,30 @@ pub(super) type Bag = Vec<(Token, f64)>;
 /// The tokens seen so far, numbered in the order of their first use.
 #[derive(Default)]
 pub(super) struct Vocabulary {
+    /// How each word was read, by its spelling.
+    spellings: HashMap<String, Reading>,
     words: HashMap<String, Token>,
     pairs: HashMap<(Token, Token), Token>,
-    /// How to show each token: the first word or pair of words that gave it, lowercase and uncut.
-    shown: Vec<String>,
+    /// How to show each token.
+    shown: Vec<Shown>,
+    /// Where in the bag being filled each token stands: the number of the bag, the index in it.
+    places: Vec<(u32, u32)>,
+    bags: u32,
+}
+
+/// What one word gives.
+#[derive(Clone, Default)]
+struct Reading {
+    /// The word itself; absent for words that are dropped.
+    whole: Option<Token>,
+    /// The parts of an identifier.
+    parts: Vec<Token>,
+}
+
+/// How to show a token: the first word that gave it, lowercase and uncut, or its two words.
+enum Shown {
+    Word(String),
+    Pair(Token, Token),
 }
 
 impl Vocabulary {
@@ -46,50 +66,79 @@ impl Vocabulary {
     }
 
     /// The words by which people recognise a token.
-    pub(super) fn show(&self, token: Token) -> &str {
-        &self.shown[token as usize]
+    pub(super) fn show(&self, token: Token) -> String {
+        match &self.shown[token as usize] {
+            Shown::Word(word) => word.clone(),
+            Shown::Pair(first, second) => format!("{} {}", self.show(*first), self.show(*second)),
+        }
     }
 
     /// Weighs the tokens of one statement; a token that occurs in several places keeps its
     /// largest weight.
     pub(super) fn weigh(&mut self, statement: &Statement<'_>) -> Bag {
+        self.bags += 1;
         let mut bag = Bag::new();
         for segment in segments(statement) {
-            self.read(&segment, &mut bag);
+            let mut previous = None;
+            for word in words(segment.text) {
+                if !self.spellings.contains_key(word) {
+                    let reading = self.read(word);
+                    self.spellings.insert(word.to_owned(), reading);
+                }
+                let Reading { whole, parts } = self.spellings[word].clone();
+                let Some(whole) = whole else {
+                    continue;
+                };
+                for part in parts {
+                    self.put(&mut bag, part, segment.weight * PART);
+                }
+                self.put(&mut bag, whole, segment.weight);
+                if let Some(previous) = previous.replace(whole) {
+                    let pair = self.pair(previous, whole);
+                    self.put(&mut bag, pair, segment.weight * PART);
+                }
+            }
         }
-        bag.sort_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)));
-        bag.dedup_by_key(|(token, _)| *token);
+        bag.sort_unstable_by_key(|(token, _)| *token);
         bag
     }
 
-    fn read(&mut self, segment: &Segment<'_>, bag: &mut Bag) {
-        let mut previous = None;
-        for word in words(segment.text) {
-            let parts: Vec<&str> = humps(word)
-                .filter(|hump| !hump.starts_with(|c: char| c.is_ascii_digit()))
+    fn put(&mut self, bag: &mut Bag, token: Token, weight: f64) {
+        let (of_bag, index) = self.places[token as usize];
+        if of_bag == self.bags {
+            let known = &mut bag[index as usize].1;
+            *known = known.max(weight);
+        } else {
+            let index = u32::try_from(bag.len()).expect("texts are bounded far below 4 GiB");
+            self.places[token as usize] = (self.bags, index);
+            bag.push((token, weight));
+        }
+    }
+
+    fn read(&mut self, word: &str) -> Reading {
+        let parts: Vec<&str> = humps(word)
+            .filter(|hump| !hump.starts_with(|c: char| c.is_ascii_digit()))
+            .collect();
+        if parts.len() >= 2 {
+            let parts = parts
+                .into_iter()
+                .map(str::to_ascii_lowercase)
+                .filter(|part| part.len() >= 2 && !is_stop_word(part))
+                .map(|part| self.word(stem(&part), &part))
                 .collect();
-            let token = if parts.len() >= 2 {
-                for part in parts {
-                    let part = part.to_ascii_lowercase();
-                    if part.len() >= 2 && !is_stop_word(&part) {
-                        bag.push((self.word(stem(&part), &part), segment.weight * PART));
-                    }
-                }
-                let name = word.to_ascii_lowercase().replace('_', "");
-                self.word(&name, &name)
-            } else {
-                let word = word
-                    .trim_matches(|c| c == '_' || c == '$')
-                    .to_ascii_lowercase();
-                if word.len() < 2 || is_stop_word(&word) {
-                    continue;
-                }
-                self.word(stem(&word), &word)
+            let name = word.to_ascii_lowercase().replace('_', "");
+            return Reading {
+                whole: Some(self.word(&name, &name)),
+                parts,
             };
-            bag.push((token, segment.weight));
-            if let Some(previous) = previous.replace(token) {
-                bag.push((self.pair(previous, token), segment.weight * PART));
-            }
+        }
+        let word = word
+            .trim_matches(|c| c == '_' || c == '$')
+            .to_ascii_lowercase();
+        let dropped = word.len() < 2 || is_stop_word(&word);
+        Reading {
+            whole: (!dropped).then(|| self.word(stem(&word), &word)),
+            parts: Vec::new(),
         }
     }
 
@@ -97,7 +146,7 @@ impl Vocabulary {
         if let Some(token) = self.words.get(text) {
             return *token;
         }
-        let token = self.number(shown.to_owned());
+        let token = self.number(Shown::Word(shown.to_owned()));
         self.words.insert(text.to_owned(), token);
         token
     }
@@ -106,15 +155,15 @@ impl Vocabulary {
         if let Some(token) = self.pairs.get(&(first, second)) {
             return *token;
         }
-        let shown = format!("{} {}", self.show(first), self.show(second));
-        let token = self.number(shown);
+        let token = self.number(Shown::Pair(first, second));
         self.pairs.insert((first, second), token);
         token
     }
 
-    fn number(&mut self, shown: String) -> Token {
+    fn number(&mut self, shown: Shown) -> Token {
         let token = Token::try_from(self.shown.len()).expect("texts are bounded far below 4 GiB");
         self.shown.push(shown);
+        self.places.push((0, 0));
         token
     }
 }
@@ -346,8 +395,9 @@ mod tests {
             body,
             ..Statement::default()
         });
-        let shown = |token| vocabulary.show(token).to_owned();
-        bag.into_iter().map(|(t, w)| (shown(t), w)).collect()
+        bag.into_iter()
+            .map(|(token, weight)| (vocabulary.show(token), weight))
+            .collect()
     }
 
     fn weight(of: &[(String, f64)], word: &str) -> Option<f64> {

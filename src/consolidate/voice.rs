@@ -1,6 +1,8 @@
 //! Raw findings as voices: what one agent says, each thing once however often it was said.
 //! Whose voices state the same problem is left to `group`.
 
+use std::cmp::Ordering;
+
 use super::facts::RULES_AGENT;
 use super::order;
 use crate::finding::{Kind, RawFinding, Severity};
@@ -49,17 +51,14 @@ fn is_full(raw: &RawFinding) -> bool {
 pub(super) fn voices(raw: &[RawFinding]) -> Vec<Voice<'_>> {
     let mut sorted: Vec<&RawFinding> = raw.iter().collect();
     sorted.sort_by(|a, b| order::by_content(a, b));
-    let mut repeated: Vec<(Saying<'_>, usize)> = Vec::new();
-    for (index, raw) in sorted.iter().enumerate() {
-        if is_full(raw) {
-            repeated.push((Saying::of(raw), index));
-        }
-    }
-    repeated.sort();
+    let mut repeated: Vec<usize> = (0..sorted.len())
+        .filter(|index| is_full(sorted[*index]))
+        .collect();
+    repeated.sort_by(|i, j| by_saying(sorted[*i], sorted[*j]).then(i.cmp(j)));
     let mut speaks: Vec<usize> = (0..sorted.len()).collect();
     for window in repeated.windows(2) {
-        if window[0].0 == window[1].0 {
-            speaks[window[1].1] = speaks[window[0].1];
+        if by_saying(sorted[window[0]], sorted[window[1]]).is_eq() {
+            speaks[window[1]] = speaks[window[0]];
         }
     }
     let mut voices: Vec<Voice<'_>> = Vec::with_capacity(sorted.len());
@@ -75,28 +74,21 @@ pub(super) fn voices(raw: &[RawFinding]) -> Vec<Voice<'_>> {
     voices
 }
 
-/// What makes two findings of one agent the same saying.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Saying<'a> {
-    agent: &'a str,
-    title: Vec<&'a str>,
-    body: Vec<&'a str>,
-    quote: Option<&'a str>,
-    places: Vec<order::PlaceKey<'a>>,
+/// Orders findings by what makes them the same saying: the agent, the words and the places.
+fn by_saying(one: &RawFinding, two: &RawFinding) -> Ordering {
+    let words = |a: &str, b: &str| a.split_whitespace().cmp(b.split_whitespace());
+    one.agent
+        .cmp(&two.agent)
+        .then_with(|| words(&one.title, &two.title))
+        .then_with(|| words(&one.body, &two.body))
+        .then_with(|| one.quote.cmp(&two.quote))
+        .then_with(|| places(one).cmp(&places(two)))
 }
 
-impl<'a> Saying<'a> {
-    fn of(raw: &'a RawFinding) -> Self {
-        let mut places: Vec<_> = raw.locations.iter().map(order::place).collect();
-        places.sort_unstable();
-        Self {
-            agent: &raw.agent,
-            title: raw.title.split_whitespace().collect(),
-            body: raw.body.split_whitespace().collect(),
-            quote: raw.quote.as_deref(),
-            places,
-        }
-    }
+fn places(raw: &RawFinding) -> Vec<order::PlaceKey<'_>> {
+    let mut places: Vec<_> = raw.locations.iter().map(order::place).collect();
+    places.sort_unstable();
+    places
 }
 
 /// Numbers the agents; voices of one agent stand next to each other.
