@@ -24,8 +24,8 @@ const EXPECTED: &str = r#"give what `deep-review parse` prints with an "agent" a
 /// Consolidates the findings of all inputs together and writes the result to `out`.
 ///
 /// Each input is a JSON object with `findings`; each finding names its `agent` and `id`, or the
-/// object names the `agent` of all of them. Places are `locations` of `{path, start, end}`, or
-/// `path`, `line`, `end_line` and `other_locs`. Fails on text that is no such JSON, on a finding
+/// object names the `agent` of all of them. Places are `locations` of `{path, start, end}` or
+/// `{path, lines: {start, end}}`, or `path`, `line`, `end_line` and `other_locs`. Fails on text that is no such JSON, on a finding
 /// without agent, and on two findings of one agent with one id; words for severity and kind that
 /// aren't known count as none and are listed under `notes`.
 pub(crate) fn run(inputs: &[String], out: &mut dyn Write) -> anyhow::Result<()> {
@@ -90,7 +90,11 @@ struct GivenFinding {
     #[serde(default)]
     quote: Option<String>,
     #[serde(default)]
-    rule: Option<String>,
+    trigger: Option<String>,
+    #[serde(default)]
+    outcome: Option<String>,
+    #[serde(default)]
+    withdrawn: Option<String>,
     #[serde(default)]
     path: Option<String>,
     #[serde(default)]
@@ -111,6 +115,8 @@ struct GivenPlace {
     start: Option<u32>,
     #[serde(default, alias = "end_line")]
     end: Option<u32>,
+    #[serde(default)]
+    lines: Option<LineRange>,
 }
 
 impl GivenFinding {
@@ -143,6 +149,7 @@ impl GivenFinding {
             path: self.path,
             start: self.line,
             end: self.end_line,
+            lines: None,
         };
         let locations = std::iter::once(first)
             .chain(self.locations.unwrap_or_default())
@@ -158,7 +165,10 @@ impl GivenFinding {
             locations,
             body: self.body.unwrap_or_default(),
             quote: self.quote,
-            rule: self.rule,
+            trigger: self.trigger,
+            outcome: self.outcome,
+            withdrawn: self.withdrawn,
+            ..RawFinding::default()
         })
     }
 }
@@ -171,10 +181,11 @@ fn word_of<T: for<'de> Deserialize<'de>>(word: &str) -> Option<T> {
 impl GivenPlace {
     fn read(self) -> Option<Location> {
         let path = self.path.filter(|path| !path.is_empty())?;
-        let lines = self.start.map(|start| LineRange {
+        let said = self.start.map(|start| LineRange {
             start,
             end: self.end.unwrap_or(start).max(start),
         });
+        let lines = self.lines.or(said);
         Some(Location {
             path: RepoPath::from(path.as_str()),
             lines,
@@ -319,7 +330,8 @@ mod tests {
         let one = r#"{"agent": "alpha", "findings": [{"id": "I1", "severity": "Important",
             "title": "Lock leaks in openCache", "body": "", "locations": [{"path": "a.go", "start": 3}]}]}"#;
         let two = r#"{"findings": [{"agent": "beta", "id": "S1", "severity": "suggestion",
-            "title": "openCache leaks the lock", "path": "src/a.go", "line": 2, "end_line": 4, "kind": null},
+            "title": "openCache leaks the lock", "path": "src/a.go", "line": 2, "end_line": 4, "kind": null,
+            "locations": [{"path": "b.go", "lines": {"start": 7, "end": 8}}]},
             {"agent": "beta", "id": "S2", "severity": "suggestion", "kind": "pre-existing",
             "title": "Typo in help", "body": "b", "path": null, "line": null}]}"#;
         let result = ran(&[one, two]).unwrap();
@@ -327,6 +339,8 @@ mod tests {
         assert_eq!(findings.len(), 1);
         assert_eq!(findings[0]["id"], "I1");
         assert_eq!(findings[0]["members"], json!(["I1", "S1"]));
+        let places = json!([{"path": "a.go", "start": 3, "end": 3}, {"path": "src/a.go", "start": 2, "end": 4}, {"path": "b.go", "start": 7, "end": 8}]);
+        assert_eq!(findings[0]["locations"], places);
         assert_eq!(findings[0]["judgement"]["rule"], "tie-blocks");
         assert_eq!(result["dropped"][0]["members"], json!(["S2"]));
         assert_eq!(result["dropped"][0]["observation"]["body"], "b");

@@ -33,6 +33,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::finding::{Kind, Location, RawFinding, Severity};
 
+use facts::RULES_AGENT;
 use group::group;
 pub(crate) use order::number;
 use severity::Judgement;
@@ -93,7 +94,7 @@ pub(crate) struct Consolidation {
     pub(crate) findings: Vec<ConsolidatedFinding>,
     /// What was there before the change.
     pub(crate) observations: Vec<Observation>,
-    /// What was thrown out; consolidation itself throws nothing out, the lead may.
+    /// What was thrown out: here only what its own agent took back, later what the lead drops.
     pub(crate) dropped: Vec<Dropped>,
     /// Findings that stay apart though they may be the same, the likeliest first.
     pub(crate) maybe_same: Vec<Likeness>,
@@ -202,13 +203,22 @@ pub(crate) struct Reconciliation {
 /// The order of `raw` doesn't matter. Findings of one agent are joined only if they say the same
 /// in the same words at the same places.
 pub(crate) fn consolidate(raw: &[RawFinding], settings: &Settings) -> Consolidation {
-    let voices = voices(raw);
+    let (withdrawn, standing): (Vec<&RawFinding>, Vec<&RawFinding>) = raw
+        .iter()
+        .partition(|raw| raw.withdrawn.is_some() && raw.agent != RULES_AGENT);
+    let voices = voices(standing);
     let (facts, opinions): (Vec<Voice<'_>>, Vec<Voice<'_>>) =
         voices.into_iter().partition(Voice::is_fact);
     let (mut groups, perhaps) = group(&opinions);
     facts::join(&facts, &opinions, &mut groups);
 
-    let mut consolidation = Consolidation::default();
+    let mut consolidation = Consolidation {
+        dropped: withdrawn.into_iter().map(withdrawal).collect(),
+        ..Consolidation::default()
+    };
+    consolidation
+        .dropped
+        .sort_by(|a, b| (&a.members, &a.reason).cmp(&(&b.members, &b.reason)));
     let mut tellers = Vec::with_capacity(groups.len());
     for group in &groups {
         tellers.push(telling::tell(
@@ -237,6 +247,15 @@ pub(crate) fn consolidate(raw: &[RawFinding], settings: &Settings) -> Consolidat
     consolidation
 }
 
+/// A finding its own agent took back is no voice for anything.
+fn withdrawal(raw: &RawFinding) -> Dropped {
+    let words = raw.withdrawn.as_deref().unwrap_or_default().trim();
+    Dropped {
+        members: vec![Member::of(raw)],
+        reason: format!("its agent took it back: {words}"),
+    }
+}
+
 /// Whether each raw finding ended in exactly one place: a finding, an observation, or dropped.
 pub(crate) fn accounts_for_all(raw: &[RawFinding], consolidation: &Consolidation) -> bool {
     let mut given: Vec<(&str, &str)> = raw
@@ -260,7 +279,6 @@ pub(crate) fn accounts_for_all(raw: &[RawFinding], consolidation: &Consolidation
 #[cfg(test)]
 pub(crate) mod tests {
     use super::explain::{Place, explain};
-    use super::facts::RULES_AGENT;
     use super::severity::Rule;
     use super::*;
     use crate::finding::LineRange;
@@ -289,8 +307,7 @@ pub(crate) mod tests {
                 lines,
             }],
             body: body.to_owned(),
-            quote: None,
-            rule: None,
+            ..RawFinding::default()
         }
     }
 
@@ -433,6 +450,17 @@ pub(crate) mod tests {
         again.body.push_str("Twice.");
         let alike = joined(&[leak("alpha", SUGGESTION), again, typo("beta")]);
         assert_eq!(alike.findings.len(), 3);
+    }
+
+    #[test]
+    fn what_its_agent_took_back_is_dropped_with_its_words() {
+        let mut back = leak("alpha", IMPORTANT);
+        back.withdrawn = Some("On second look the lock is released.".to_owned());
+        let found = joined(&[back, leak("beta", SUGGESTION)]);
+        assert_eq!(names(&found.dropped[0].members), ["alpha/leak"]);
+        assert!(found.dropped[0].reason.contains("second look"));
+        assert_eq!(names(&found.findings[0].members), ["beta/leak"]);
+        assert_eq!(found.findings[0].severity, Severity::Suggestion);
     }
 
     #[test]

@@ -52,6 +52,8 @@ pub(super) fn by_content(one: &RawFinding, two: &RawFinding) -> Ordering {
         .then_with(|| one.title.cmp(&two.title))
         .then_with(|| one.body.cmp(&two.body))
         .then_with(|| one.quote.cmp(&two.quote))
+        .then_with(|| one.trigger.cmp(&two.trigger))
+        .then_with(|| one.outcome.cmp(&two.outcome))
         .then_with(|| key(one).cmp(&key(two)))
         .then_with(|| {
             let (one, two) = (one.locations.iter(), two.locations.iter());

@@ -246,8 +246,8 @@ mod tests {
         let statement = |title, body, path| Statement {
             title,
             body,
-            quote: None,
             paths: vec![path],
+            ..Statement::default()
         };
         [
             statement("`openCache` leaks the lock on error", A1, &paths[0]),

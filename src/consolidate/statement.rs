@@ -14,6 +14,8 @@ pub(crate) struct Statement<'a> {
     pub(crate) title: &'a str,
     /// Markdown.
     pub(crate) body: &'a str,
+    /// Prose that stands apart from the body: what sets the problem off, what comes of it.
+    pub(crate) effects: Vec<&'a str>,
     /// Code quoted apart from the body; counts like a fence.
     pub(crate) quote: Option<&'a str>,
     /// The paths it names; a statement without paths fits everywhere.
@@ -26,6 +28,10 @@ impl<'a> Statement<'a> {
         Self {
             title: &raw.title,
             body: &raw.body,
+            effects: [&raw.trigger, &raw.outcome]
+                .into_iter()
+                .filter_map(|text| text.as_deref())
+                .collect(),
             quote: raw.quote.as_deref(),
             paths: raw
                 .locations

@@ -218,6 +218,12 @@ fn segments<'a>(statement: &Statement<'a>) -> Vec<Segment<'a>> {
         text: &body[start..],
         weight: open.map_or(prose, |fence| fence.weight),
     });
+    for effect in &statement.effects {
+        found.push(Segment {
+            text: bounded(effect),
+            weight: PROSE,
+        });
+    }
     if let Some(quote) = statement.quote {
         found.push(Segment {
             text: bounded(quote),
@@ -447,6 +453,26 @@ mod tests {
     fn a_short_comment_has_no_fix_part() {
         let found = weights("", "alpha\nFix: bravo");
         assert_eq!(weight(&found, "bravo"), Some(1.0));
+    }
+
+    #[test]
+    fn what_stands_apart_from_the_body_counts_as_prose_and_code() {
+        let mut vocabulary = Vocabulary::default();
+        let bag = vocabulary.weigh(&Statement {
+            title: "alpha",
+            body: "Fix: bravo",
+            effects: vec!["charlie", "delta"],
+            quote: Some("echo"),
+            ..Statement::default()
+        });
+        let found: Vec<(String, f64)> = bag
+            .into_iter()
+            .map(|(token, weight)| (vocabulary.show(token), weight))
+            .collect();
+        assert_eq!(weight(&found, "charlie"), Some(1.0));
+        assert_eq!(weight(&found, "delta"), Some(1.0));
+        assert_eq!(weight(&found, "echo"), Some(0.3));
+        assert_eq!(weight(&found, "charlie delta"), None);
     }
 
     #[test]

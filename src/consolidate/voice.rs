@@ -48,8 +48,7 @@ fn is_full(raw: &RawFinding) -> bool {
 }
 
 /// Raw findings in the one order everything after depends on, repetitions put together.
-pub(super) fn voices(raw: &[RawFinding]) -> Vec<Voice<'_>> {
-    let mut sorted: Vec<&RawFinding> = raw.iter().collect();
+pub(super) fn voices(mut sorted: Vec<&RawFinding>) -> Vec<Voice<'_>> {
     sorted.sort_by(|a, b| order::by_content(a, b));
     let mut repeated: Vec<usize> = (0..sorted.len())
         .filter(|index| is_full(sorted[*index]))
@@ -82,6 +81,8 @@ fn by_saying(one: &RawFinding, two: &RawFinding) -> Ordering {
         .then_with(|| words(&one.title, &two.title))
         .then_with(|| words(&one.body, &two.body))
         .then_with(|| one.quote.cmp(&two.quote))
+        .then_with(|| one.trigger.cmp(&two.trigger))
+        .then_with(|| one.outcome.cmp(&two.outcome))
         .then_with(|| places(one).cmp(&places(two)))
 }
 
