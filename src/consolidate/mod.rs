@@ -21,6 +21,8 @@ mod group;
 mod linkage;
 mod order;
 mod pairs;
+#[cfg(test)]
+mod quality;
 pub(crate) mod rounds;
 pub(crate) mod severity;
 pub(crate) mod statement;
