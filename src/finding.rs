@@ -120,6 +120,7 @@ pub(crate) struct RawFinding {
     /// The rule it cites, if it leans on one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) rule: Option<String>,
+<<<<<<< HEAD
     /// Stands for the code it is about where the quote can't, because a secret is in it: the first
     /// 32 hexadecimal digits of a BLAKE3 over the rule's id and the matched line without trailing
     /// white space and line end, indentation kept (of a finding about the file itself, its path;
@@ -228,4 +229,39 @@ pub(crate) struct Finding {
     pub(crate) commit: Option<String>,
     /// The code it is about.
     pub(crate) anchor: Anchor,
+=======
+    /// The input, state or timing that sets the problem off. Empty when a JSON answer left it
+    /// empty, absent in Markdown, which is not asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) trigger: Option<String>,
+    /// The wrong result one can observe; empty and absent as for `trigger`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) outcome: Option<String>,
+    /// How far the agent went to convince itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) proof: Option<Proof>,
+    /// What it did not check and what would settle the question.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) doubt: Option<String>,
+    /// The change it proposes, also part of `body`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) fix: Option<String>,
+    /// The agent's own words that take the finding back later in the same reply.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) withdrawn: Option<String>,
+}
+
+/// How an agent convinced itself that its finding is true, strongest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Proof {
+    /// It ran something that shows the problem.
+    Ran,
+    /// It read the whole way from entry to outcome.
+    Traced,
+    /// The cited lines suffice.
+    Local,
+    /// It is not sure.
+    Unsure,
+>>>>>>> merge
 }

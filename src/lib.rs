@@ -20,6 +20,7 @@
 mod cli;
 mod commands;
 mod config;
+mod consolidate;
 mod diff;
 mod env;
 mod error;
