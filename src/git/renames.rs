@@ -361,27 +361,27 @@ fn in_parallel<T: Sync, R: Send>(
 fn in_parallel_with<T: Sync, S, R: Send>(
     items: &[T],
     cost: usize,
-    start: impl Fn() -> S + Sync,
+    begin: impl Fn() -> S + Sync,
     make: impl Fn(&mut S, &T) -> R + Sync,
 ) -> Vec<R> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     if threads < 2 || items.len() * cost < 32 * 1024 {
-        let mut state = start();
-        return items.iter().map(|item| make(&mut state, item)).collect();
+        let mut own = begin();
+        return items.iter().map(|item| make(&mut own, item)).collect();
     }
     let next = Mutex::new(items.iter().enumerate());
     let mut made: Vec<(usize, R)> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
             .map(|_| {
                 scope.spawn(|| {
-                    let mut state = start();
+                    let mut own = begin();
                     let mut made = Vec::new();
                     loop {
                         let item = next.lock().expect("nothing panics while holding it").next();
                         let Some((index, item)) = item else {
                             return made;
                         };
-                        made.push((index, make(&mut state, item)));
+                        made.push((index, make(&mut own, item)));
                     }
                 })
             })
