@@ -15,7 +15,21 @@ pub(crate) enum Names {
     AsTheyAre,
 }
 
-/// Writes one change. The digits of [`Patch::id_digits`] are used if they were read, else ids are
+/// The changes as Git prints them: a change of type is a deletion and an addition.
+pub(crate) fn as_printed(changes: Vec<Change>) -> Vec<Change> {
+    changes
+        .into_iter()
+        .flat_map(|change| match change {
+            Change::Modified { ref old, ref new } if change.letter() == 'T' => {
+                vec![Change::Deleted(old.clone()), Change::Added(new.clone())]
+            }
+            other => vec![other],
+        })
+        .collect()
+}
+
+/// Writes one change. A change of type is written as two; if only one of its sides is binary both
+/// are shown as such, unless it went through [`as_printed`] first. The digits of [`Patch::id_digits`] are used if they were read, else ids are
 /// written in full. A content that can't be shown is a line that says so and that no program
 /// takes for a patch.
 pub(crate) fn write(

@@ -13,6 +13,8 @@ mod abbreviation;
 mod fixture;
 mod lines;
 mod objects;
+#[cfg(test)]
+mod oracle;
 mod patches;
 mod renames;
 mod similarity;
