@@ -370,7 +370,7 @@ mod tests {
     use super::*;
 
     fn numbered(lines: Range<u32>) -> String {
-        lines.map(|line| format!("  {line}\n")).collect()
+        lines.fold(String::new(), |text, line| text + &format!("  {line}\n"))
     }
 
     fn patch(old: &str, new: &str, replaced: &[(Range<u32>, Range<u32>)]) -> TextPatch {

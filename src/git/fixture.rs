@@ -11,6 +11,9 @@ use crate::diff::Oid;
 
 use super::Repo;
 
+/// A file of a random history: path, mode, content; of a submodule the content is its id.
+pub(in crate::git) type File = (String, &'static str, Vec<u8>);
+
 /// A repository in a temporary directory that goes with it.
 pub(in crate::git) struct Fixture {
     _directory: tempfile::TempDir,
@@ -139,10 +142,7 @@ impl Fixture {
     }
 
     /// Writes a tree per list of paths, modes and contents.
-    pub(in crate::git) fn import(
-        &self,
-        history: &[Vec<(String, &'static str, Vec<u8>)>],
-    ) -> Vec<Oid> {
+    pub(in crate::git) fn import(&self, history: &[Vec<File>]) -> Vec<Oid> {
         let mut stream = Vec::new();
         for files in history {
             stream.extend(

@@ -381,18 +381,18 @@ fn in_parallel_with<T: Sync, S, R: Send>(
         return items.iter().map(|item| make(&mut own, item)).collect();
     }
     let next = Mutex::new(items.iter().enumerate());
-    let mut made: Vec<(usize, R)> = std::thread::scope(|scope| {
+    let mut all: Vec<(usize, R)> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
             .map(|_| {
                 scope.spawn(|| {
                     let mut own = begin();
-                    let mut made = Vec::new();
+                    let mut done = Vec::new();
                     loop {
                         let item = next.lock().expect("nothing panics while holding it").next();
                         let Some((index, item)) = item else {
-                            return made;
+                            return done;
                         };
-                        made.push((index, make(&mut own, item)));
+                        done.push((index, make(&mut own, item)));
                     }
                 })
             })
@@ -402,6 +402,6 @@ fn in_parallel_with<T: Sync, S, R: Send>(
             .flat_map(|worker| worker.join().expect("comparing files does not panic"))
             .collect()
     });
-    made.sort_unstable_by_key(|(index, _)| *index);
-    made.into_iter().map(|(_, made)| made).collect()
+    all.sort_unstable_by_key(|(index, _)| *index);
+    all.into_iter().map(|(_, made)| made).collect()
 }
