@@ -120,7 +120,6 @@ pub(crate) struct RawFinding {
     /// The rule it cites, if it leans on one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) rule: Option<String>,
-<<<<<<< HEAD
     /// Stands for the code it is about where the quote can't, because a secret is in it: the first
     /// 32 hexadecimal digits of a BLAKE3 over the rule's id and the matched line without trailing
     /// white space and line end, indentation kept (of a finding about the file itself, its path;
@@ -130,6 +129,25 @@ pub(crate) struct RawFinding {
     /// A digest of the lines around the anchored one: what tells moved code from similar code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) around: Option<String>,
+    /// The input, state or timing that sets the problem off. Empty when a JSON answer left it
+    /// empty, absent in Markdown, which is not asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) trigger: Option<String>,
+    /// The wrong result one can observe; empty and absent as for `trigger`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) outcome: Option<String>,
+    /// How far the agent went to convince itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) proof: Option<Proof>,
+    /// What it did not check and what would settle the question.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) doubt: Option<String>,
+    /// The change it proposes, also part of `body`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) fix: Option<String>,
+    /// The agent's own words that take the finding back later in the same reply.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) withdrawn: Option<String>,
 }
 
 /// The stable short name of a finding: eight letters of `k` to `z`, so that it is never mistaken for
@@ -229,26 +247,6 @@ pub(crate) struct Finding {
     pub(crate) commit: Option<String>,
     /// The code it is about.
     pub(crate) anchor: Anchor,
-=======
-    /// The input, state or timing that sets the problem off. Empty when a JSON answer left it
-    /// empty, absent in Markdown, which is not asked for it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) trigger: Option<String>,
-    /// The wrong result one can observe; empty and absent as for `trigger`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) outcome: Option<String>,
-    /// How far the agent went to convince itself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) proof: Option<Proof>,
-    /// What it did not check and what would settle the question.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) doubt: Option<String>,
-    /// The change it proposes, also part of `body`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) fix: Option<String>,
-    /// The agent's own words that take the finding back later in the same reply.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) withdrawn: Option<String>,
 }
 
 /// How an agent convinced itself that its finding is true, strongest first.
@@ -263,5 +261,4 @@ pub(crate) enum Proof {
     Local,
     /// It is not sure.
     Unsure,
->>>>>>> merge
 }

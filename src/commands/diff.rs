@@ -11,18 +11,19 @@ use crate::git::{ReadLimits, Repo};
 /// Writes the patch between two commits.
 pub(crate) fn run(repo: &Repo, base: &Oid, head: &Oid, out: &mut dyn Write) -> Result<()> {
     let changes = repo.changes(&repo.tree_of(base)?, &repo.tree_of(head)?)?;
-    write_patches(repo, &changes, out)
+    write_patches(repo, changes, out)
 }
 
 /// Writes the patches of these changes in their order, holding only a few at a time.
-pub(crate) fn write_patches(repo: &Repo, changes: &[Change], out: &mut dyn Write) -> Result<()> {
+pub(crate) fn write_patches(repo: &Repo, changes: Vec<Change>, out: &mut dyn Write) -> Result<()> {
+    let changes = unified::as_printed(changes);
     let limits = ReadLimits {
         abbreviate: true,
         ..ReadLimits::default()
     };
     let names = repo.names();
     repo.stream_patches(
-        changes,
+        &changes,
         &limits,
         |_, change, patch| {
             let mut text = Vec::new();

@@ -367,3 +367,117 @@ fn without_line_end(line: &[u8]) -> &[u8] {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     line.strip_suffix(b"\r").unwrap_or(line)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbered(lines: Range<u32>) -> String {
+        lines.fold(String::new(), |text, line| text + &format!("  {line}\n"))
+    }
+
+    fn patch(old: &str, new: &str, replaced: &[(Range<u32>, Range<u32>)]) -> TextPatch {
+        let count = u32::try_from(old.lines().count()).unwrap();
+        let diff = LineDiff {
+            replacements: replaced
+                .iter()
+                .cloned()
+                .map(|(old, new)| Replacement { old, new })
+                .collect(),
+            old_tokens: (0..count).collect(),
+        };
+        TextPatch::new(old.into(), new.into(), diff)
+    }
+
+    fn spans(patch: &TextPatch) -> Vec<(u32, u32, u32, u32)> {
+        let span = |hunk: &Hunk| (hunk.old_start, hunk.old_len, hunk.new_start, hunk.new_len);
+        patch.hunks().iter().map(span).collect()
+    }
+
+    #[test]
+    fn hunks_six_lines_apart_are_joined_and_seven_apart_are_not() {
+        let text = numbered(0..30);
+        let joined = patch(&text, &text, &[(5..6, 5..6), (12..13, 12..13)]);
+        assert_eq!(spans(&joined), [(3, 14, 3, 14)]);
+        let apart = patch(&text, &text, &[(5..6, 5..6), (13..14, 13..14)]);
+        assert_eq!(spans(&apart), [(3, 7, 3, 7), (11, 7, 11, 7)]);
+    }
+
+    #[test]
+    fn a_side_without_lines_starts_before_the_first() {
+        let added = patch("", "a\nb\n", &[(0..0, 0..2)]);
+        assert_eq!(spans(&added), [(0, 0, 1, 2)]);
+        let emptied = patch("a\nb\n", "", &[(0..2, 0..0)]);
+        assert_eq!(spans(&emptied), [(1, 2, 0, 0)]);
+        assert_eq!(added.lines(&added.hunks()[0]).count(), 2);
+        assert_eq!(emptied.lines(&emptied.hunks()[0]).count(), 2);
+    }
+
+    #[test]
+    fn lines_carry_both_numbers_and_their_line_end() {
+        let patch = patch("a\nb\nc", "a\nB\nB\nc", &[(1..2, 1..3)]);
+        let lines: Vec<_> = patch
+            .lines(&patch.hunks()[0])
+            .map(|line| (line.old_no, line.new_no, line.text.to_vec()))
+            .collect();
+        assert_eq!(
+            lines,
+            [
+                (Some(1), Some(1), b"a\n".to_vec()),
+                (Some(2), None, b"b\n".to_vec()),
+                (None, Some(2), b"B\n".to_vec()),
+                (None, Some(3), b"B\n".to_vec()),
+                (Some(3), Some(4), b"c".to_vec()),
+            ]
+        );
+    }
+
+    #[test]
+    fn added_and_removed_lines_come_without_line_end() {
+        let patch = patch("a\r\nb", "A\r\n\nB", &[(0..2, 0..3)]);
+        let added: Vec<_> = patch.added().collect();
+        assert_eq!(added, [(1, &b"A"[..]), (2, b""), (3, b"B")]);
+        let removed: Vec<_> = patch.removed().collect();
+        assert_eq!(removed, [(1, &b"a"[..]), (2, b"b")]);
+    }
+
+    #[test]
+    fn the_heading_is_the_nearest_declaration_and_is_kept_until_the_next() {
+        let heading = |above: &[u8]| {
+            let old = [above, numbered(0..40).as_bytes()].concat();
+            let first = u32::try_from(above.split_inclusive(|b| *b == b'\n').count()).unwrap();
+            let diff = LineDiff {
+                replacements: [10, 30]
+                    .map(|line| first + line..first + line + 1)
+                    .map(|line| Replacement {
+                        old: line.clone(),
+                        new: line,
+                    })
+                    .to_vec(),
+                old_tokens: Vec::new(),
+            };
+            let patch = TextPatch::new(old.clone(), old, diff);
+            let [near, far] = patch.hunks() else {
+                panic!("two hunks");
+            };
+            assert_eq!(patch.heading(near), patch.heading(far));
+            patch.heading(near).to_vec()
+        };
+        assert_eq!(heading(b"fn a() {\n"), b"fn a() {");
+        assert_eq!(heading(b"$a \t\r\n"), b"$a");
+        assert_eq!(heading(b"_a\n9\n-\n\n"), b"_a");
+        assert_eq!(heading(b"9\n"), b"");
+        let long = ["x".repeat(79).as_bytes(), "\u{e9}\n".as_bytes()].concat();
+        assert_eq!(
+            heading(&long),
+            "x".repeat(79).as_bytes(),
+            "cut within a character"
+        );
+        assert_eq!(heading(b"caf\xe9 au lait\n"), b"caf", "Latin-1");
+        assert_eq!(
+            heading("a\u{ffff}b\n".as_bytes()),
+            b"a",
+            "as git reads UTF-8"
+        );
+    }
+}

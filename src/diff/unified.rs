@@ -15,7 +15,21 @@ pub(crate) enum Names {
     AsTheyAre,
 }
 
-/// Writes one change. The digits of [`Patch::id_digits`] are used if they were read, else ids are
+/// The changes as Git prints them: a change of type is a deletion and an addition.
+pub(crate) fn as_printed(changes: Vec<Change>) -> Vec<Change> {
+    changes
+        .into_iter()
+        .flat_map(|change| match change {
+            Change::Modified { ref old, ref new } if change.letter() == 'T' => {
+                vec![Change::Deleted(old.clone()), Change::Added(new.clone())]
+            }
+            other => vec![other],
+        })
+        .collect()
+}
+
+/// Writes one change. A change of type is written as two; if only one of its sides is binary both
+/// are shown as such, unless it went through [`as_printed`] first. The digits of [`Patch::id_digits`] are used if they were read, else ids are
 /// written in full. A content that can't be shown is a line that says so and that no program
 /// takes for a patch.
 pub(crate) fn write(
@@ -26,9 +40,9 @@ pub(crate) fn write(
 ) -> io::Result<()> {
     match change {
         Change::Modified { old, new } if change.letter() == 'T' => {
-            let writer = |old, new| Writer::new(old, new, None, patch, names);
-            writer(Some(old), None).write(out)?;
-            writer(None, Some(new)).write(out)
+            let half = |old, new| Writer::new(old, new, None, patch, names);
+            half(Some(old), None).write(out)?;
+            half(None, Some(new)).write(out)
         }
         Change::Renamed {
             old,
@@ -57,7 +71,7 @@ impl<'a> Writer<'a> {
         patch: &'a Patch,
         names: Names,
     ) -> Self {
-        let path = |side: Option<&'a Entry>, other: Option<&'a Entry>| {
+        let name = |side: Option<&'a Entry>, other: Option<&'a Entry>| {
             side.or(other)
                 .map_or(&[][..], |entry| entry.path.as_bytes())
         };
@@ -67,8 +81,8 @@ impl<'a> Writer<'a> {
             similarity,
             patch,
             names,
-            old_name: quoted(b"a/", path(old, new), names),
-            new_name: quoted(b"b/", path(new, old), names),
+            old_name: quoted(b"a/", name(old, new), names),
+            new_name: quoted(b"b/", name(new, old), names),
         }
     }
 
@@ -103,9 +117,9 @@ impl<'a> Writer<'a> {
             Content::Text(text) => self.text(text, out),
             Content::Binary => {
                 out.write_all(b"Binary files ")?;
-                out.write_all(self.label(self.old, &self.old_name))?;
+                out.write_all(label(self.old, &self.old_name))?;
                 out.write_all(b" and ")?;
-                out.write_all(self.label(self.new, &self.new_name))?;
+                out.write_all(label(self.new, &self.new_name))?;
                 out.write_all(b" differ\n")
             }
             Content::Unreadable(why) => match why {
@@ -162,8 +176,8 @@ impl<'a> Writer<'a> {
             }
             if !begun {
                 begun = true;
-                self.file_line(b"--- ", self.old, &self.old_name, out)?;
-                self.file_line(b"+++ ", self.new, &self.new_name, out)?;
+                Self::file_line(b"--- ", self.old, &self.old_name, out)?;
+                Self::file_line(b"+++ ", self.new, &self.new_name, out)?;
             }
             out.write_all(b"@@ -")?;
             range(
@@ -208,13 +222,12 @@ impl<'a> Writer<'a> {
     }
 
     fn file_line(
-        &self,
         start: &[u8],
         side: Option<&Entry>,
         name: &[u8],
         out: &mut impl Write,
     ) -> io::Result<()> {
-        let label = self.label(side, name);
+        let label = label(side, name);
         out.write_all(start)?;
         out.write_all(label)?;
         out.write_all(if label.contains(&b' ') {
@@ -223,10 +236,11 @@ impl<'a> Writer<'a> {
             b"\n"
         })
     }
+}
 
-    fn label<'n>(&self, side: Option<&Entry>, name: &'n [u8]) -> &'n [u8] {
-        if side.is_some() { name } else { b"/dev/null" }
-    }
+/// The name of a side, or what Git prints for one that is not there.
+fn label<'n>(side: Option<&Entry>, name: &'n [u8]) -> &'n [u8] {
+    if side.is_some() { name } else { b"/dev/null" }
 }
 
 /// Start and length as in a hunk's header; a length of 1 is not written.

@@ -1,6 +1,7 @@
 //! Small repositories for tests, made and read by the real `git` in an environment of their own.
 //! What is compared with them is left to the tests of each module.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,9 @@ use std::process::{Command, Stdio};
 use crate::diff::Oid;
 
 use super::Repo;
+
+/// A file of a random history: path, mode, content; of a submodule the content is its id.
+pub(in crate::git) type File = (String, &'static str, Vec<u8>);
 
 /// A repository in a temporary directory that goes with it.
 pub(in crate::git) struct Fixture {
@@ -73,10 +77,124 @@ impl Fixture {
         self.id("HEAD")
     }
 
+    /// Writes a tree of these modes, paths and contents; of a submodule the content is its id.
+    pub(in crate::git) fn tree(&self, entries: &[(&str, &str, &[u8])]) -> Oid {
+        let entries: Vec<_> = entries
+            .iter()
+            .map(|(mode, path, content)| (*mode, path.as_bytes(), *content))
+            .collect();
+        self.raw_tree(&entries)
+    }
+
+    /// Writes a tree whose paths are any bytes, with modes as they are given.
+    pub(in crate::git) fn raw_tree(&self, entries: &[(&str, &[u8], &[u8])]) -> Oid {
+        let contents: Vec<&[u8]> = entries.iter().map(|entry| entry.2).collect();
+        let ids = self.blobs(&contents);
+        let leaves: Vec<_> = entries
+            .iter()
+            .zip(ids)
+            .map(|((mode, path, content), blob)| {
+                let commit = || Oid::from_hex(std::str::from_utf8(content).unwrap()).unwrap();
+                let id = if *mode == "160000" { commit() } else { blob };
+                (*mode, *path, id)
+            })
+            .collect();
+        self.write_tree(&leaves)
+    }
+
+    /// Writes trees bottom up, as raw objects, so that unusual modes survive.
+    fn write_tree(&self, leaves: &[(&str, &[u8], Oid)]) -> Oid {
+        let mut lines: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+        let mut below: BTreeMap<&[u8], Vec<(&str, &[u8], Oid)>> = BTreeMap::new();
+        for (mode, path, id) in leaves {
+            match path.iter().position(|byte| *byte == b'/') {
+                Some(slash) => {
+                    let directory = below.entry(&path[..slash]).or_default();
+                    directory.push((mode, &path[slash + 1..], *id));
+                }
+                None => lines.push((path.to_vec(), tree_line(mode, path, id))),
+            }
+        }
+        for (name, leaves) in below {
+            let id = self.write_tree(&leaves);
+            lines.push(([name, b"/"].concat(), tree_line("40000", name, &id)));
+        }
+        lines.sort();
+        let tree: Vec<u8> = lines.into_iter().flat_map(|(_, line)| line).collect();
+        let hex = self.feed(
+            &["hash-object", "-t", "tree", "-w", "--literally", "--stdin"],
+            &tree,
+        );
+        Oid::from_hex(String::from_utf8(hex).unwrap().trim()).unwrap()
+    }
+
+    /// Writes blobs with one process.
+    fn blobs(&self, contents: &[&[u8]]) -> Vec<Oid> {
+        let mut stream = Vec::new();
+        for (mark, content) in contents.iter().enumerate() {
+            stream.extend(format!("blob\nmark :{}\ndata {}\n", mark + 1, content.len()).bytes());
+            stream.extend_from_slice(content);
+            stream.extend(format!("\nget-mark :{}\n", mark + 1).bytes());
+        }
+        let ids = self.feed(&["fast-import", "--quiet"], &stream);
+        let ids = String::from_utf8(ids).unwrap();
+        ids.lines().map(|hex| Oid::from_hex(hex).unwrap()).collect()
+    }
+
+    /// Writes a tree per list of paths, modes and contents.
+    pub(in crate::git) fn import(&self, history: &[Vec<File>]) -> Vec<Oid> {
+        let mut stream = Vec::new();
+        for files in history {
+            stream.extend(
+                b"commit refs/heads/main\ncommitter C <c@example.org> 0 +0000\ndata 0\ndeleteall\n",
+            );
+            for (path, mode, content) in files {
+                let path = path.replace('"', "\\\"");
+                if *mode == "160000" {
+                    let id = std::str::from_utf8(content).unwrap();
+                    stream.extend(format!("M {mode} {id} \"{path}\"\n").bytes());
+                    continue;
+                }
+                let line = format!("M {mode} inline \"{path}\"\ndata {}\n", content.len());
+                stream.extend(line.bytes());
+                stream.extend_from_slice(content);
+                stream.push(b'\n');
+            }
+        }
+        self.feed(&["fast-import", "--quiet"], &stream);
+        let trees = self.git(&["log", "--reverse", "--format=%T", "main"]);
+        let trees = String::from_utf8(trees).unwrap();
+        trees
+            .lines()
+            .map(|hex| Oid::from_hex(hex).unwrap())
+            .collect()
+    }
+
     /// The object a name stands for.
     pub(in crate::git) fn id(&self, name: &str) -> Oid {
         let hex = self.git(&["rev-parse", "--verify", name]);
         Oid::from_hex(String::from_utf8(hex).unwrap().trim()).unwrap()
+    }
+}
+
+fn tree_line(mode: &str, name: &[u8], id: &Oid) -> Vec<u8> {
+    [mode.as_bytes(), b" ", name, b"\0", id.as_bytes()].concat()
+}
+
+/// Numbers that are the same on every run.
+pub(in crate::git) struct Random(u64);
+
+impl Random {
+    pub(in crate::git) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    /// A number below a bound.
+    pub(in crate::git) fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 >> 11).unwrap() % bound
     }
 }
 
@@ -109,8 +227,11 @@ pub(in crate::git) fn git_in(directory: &Path, arguments: &[&str], input: &[u8])
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    child.stdin.take().unwrap().write_all(input).unwrap();
-    let output = child.wait_with_output().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let output = std::thread::scope(|scope| {
+        scope.spawn(move || stdin.write_all(input).unwrap());
+        child.wait_with_output().unwrap()
+    });
     assert!(
         output.status.success(),
         "git {arguments:?}: {}",

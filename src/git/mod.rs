@@ -16,14 +16,20 @@ mod fixture;
 mod history;
 mod lines;
 mod objects;
+#[cfg(test)]
+mod oracle;
 mod patches;
 mod refs;
+#[cfg(test)]
+mod random;
 mod renames;
 mod similarity;
 mod staged;
+#[cfg(test)]
+mod storage;
 mod trees;
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
 use gix::objs::Kind;
@@ -69,10 +75,7 @@ impl Repo {
             }
         }
         let opened = gix::ThreadSafeRepository::discover_with_environment_overrides(directory);
-        let repo = opened
-            .with_context(|| format!("no Git repository in `{}` or above", directory.display()))
-            .hint("run it inside a repository, or name one with `GIT_DIR`")?;
-        Self::checked(repo.to_thread_local())
+        Self::checked(opened, directory)
     }
 
     /// Opens the repository that `directory` is in, without looking at the environment or at any
@@ -80,18 +83,22 @@ impl Repo {
     #[cfg(test)]
     pub(crate) fn discover_isolated(directory: &Path) -> Result<Self> {
         let isolated = || gix::open::Options::isolated();
-        let repo = gix::ThreadSafeRepository::discover_opts(
+        let opened = gix::ThreadSafeRepository::discover_opts(
             directory,
             gix::discover::upwards::Options::default(),
             gix::sec::trust::Mapping {
                 full: isolated(),
                 reduced: isolated(),
             },
-        )?;
-        Self::checked(repo.to_thread_local())
+        );
+        Self::checked(opened, directory)
     }
 
-    fn checked(mut inner: gix::Repository) -> Result<Self> {
+    fn checked(opened: gix::Result<gix::ThreadSafeRepository>, directory: &Path) -> Result<Self> {
+        let mut inner = opened
+            .with_context(|| format!("no Git repository in `{}` or above", directory.display()))
+            .hint("run it inside a repository, or name one with `GIT_DIR`")?
+            .to_thread_local();
         inner
             .make_paths_absolute()
             .context("cannot make the repository's paths absolute")?;
@@ -113,9 +120,9 @@ impl Repo {
         drop_drivers(&mut inner)?;
         harden(&mut inner.objects);
         Ok(Self {
-            git_dir: inner.git_dir().to_owned(),
-            common_dir: absolute(inner.common_dir(), inner.git_dir()),
-            work_tree: inner.workdir().map(Path::to_owned),
+            git_dir: tidy(inner.git_dir()),
+            common_dir: tidy(inner.common_dir()),
+            work_tree: inner.workdir().map(tidy),
             inner,
         })
     }
@@ -226,8 +233,14 @@ fn drop_drivers(repo: &mut gix::Repository) -> Result<()> {
     Ok(())
 }
 
-fn absolute(path: &Path, git_dir: &Path) -> PathBuf {
-    git_dir.join(path)
+/// The path without `.`; with links followed if it goes up, as only then it matters where to.
+fn tidy(path: &Path) -> PathBuf {
+    let tidied: PathBuf = path.components().collect();
+    if tidied.components().any(|part| part == Component::ParentDir) {
+        tidied.canonicalize().unwrap_or(tidied)
+    } else {
+        tidied
+    }
 }
 
 #[cfg(test)]

@@ -50,7 +50,7 @@ impl Objects {
         verify: bool,
         buffer: &mut Vec<u8>,
     ) -> Result<(), ObjectFault> {
-        let wanted = native(id);
+        let wanted = self.known(id)?;
         let found = match self.handle.try_find(&wanted, buffer) {
             Ok(Some(found)) => Some((found.kind, found.data.len())),
             Ok(None) | Err(_) => None,
@@ -86,7 +86,7 @@ impl Objects {
 
     /// The size in bytes of an object, from its header alone.
     pub(in crate::git) fn size(&self, id: &Oid) -> Result<u64, ObjectFault> {
-        let wanted = native(id);
+        let wanted = self.known(id)?;
         if let Ok(Some(header)) = self.handle.try_header(&wanted) {
             return Ok(header.size);
         }
@@ -98,6 +98,16 @@ impl Objects {
             Ok(Some(header)) => Ok(header.size),
             Ok(None) => Err(ObjectFault::Missing(*id)),
             Err(_) => Err(ObjectFault::Damaged(*id)),
+        }
+    }
+
+    /// The id as gix has it, if it is of this repository's object format.
+    fn known(&self, id: &Oid) -> Result<gix::ObjectId, ObjectFault> {
+        let native = native(id);
+        if native.kind() == self.hash {
+            Ok(native)
+        } else {
+            Err(ObjectFault::Missing(*id))
         }
     }
 

@@ -76,8 +76,12 @@ impl Repo {
         visit: impl Fn(usize, &Change, &Patch) -> T + Sync,
         mut take: impl FnMut(T) -> Result<()>,
     ) -> Result<()> {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        if changes.len() < PARALLEL_FROM || threads < 2 {
+        let threads = if changes.len() < PARALLEL_FROM {
+            1
+        } else {
+            std::thread::available_parallelism().map_or(1, usize::from)
+        };
+        if threads < 2 {
             let reader = Reader::new(self.raw(), *limits);
             for (index, change) in changes.iter().enumerate() {
                 take(visit(index, change, &reader.patch(change)))?;

@@ -11,7 +11,7 @@ use crate::diff::{Change, Entry, Oid};
 
 use super::Repo;
 use super::objects::Objects;
-use super::similarity::{FULL, Spans, score, sizes_differ_too_much};
+use super::similarity::{FULL, Sources, Spans, score, sizes_differ_too_much};
 
 /// The least score of a rename; 50 %.
 const LEAST: u64 = FULL / 2;
@@ -25,9 +25,13 @@ const EQUAL_LOOKED_AT: usize = 100;
 const KEPT: usize = 4;
 /// Larger contents are not compared, to bound memory.
 const LARGEST: u64 = 512 << 20;
-/// Span comparisons after which contents are not compared either, to bound time; an ordinary
+/// Comparisons of spans after which contents are not compared either, to bound time; an ordinary
 /// change at the limit of files needs less than a hundredth.
 const MOST_WORK: u64 = 1 << 34;
+/// From this much work on, threads pay; a comparison counts one.
+const WORTH_THREADS: usize = 32 * 1024;
+/// What reading a file counts.
+const READING: usize = 1024;
 
 impl Repo {
     /// Turns deletions and additions among `changes`, which are sorted by path, into renames.
@@ -184,10 +188,13 @@ impl Pairing {
         };
         load(repo, &mut self.old, wanted(&old, &old_sizes, &new_sizes));
         load(repo, &mut self.new, wanted(&new, &new_sizes, &old_sizes));
-        if work(&self.old, &old, new.len()) + work(&self.new, &new, old.len()) > MOST_WORK {
+        let sources: Vec<_> = old.iter().map(|old| contents_of(&self.old[*old])).collect();
+        let sources = Sources::new(&sources);
+        let targets = new.iter().filter_map(|new| self.new[*new].content.as_ref());
+        if targets.map(|(spans, _)| sources.work(spans)).sum::<u64>() > MOST_WORK {
             return;
         }
-        for candidate in self.candidates(&old, &new) {
+        for candidate in self.candidates(&old, &new, &sources) {
             if candidate.score < LEAST {
                 break;
             }
@@ -198,18 +205,22 @@ impl Pairing {
     }
 
     /// The best few sources of each new file, best pairs first, ties as Git leaves them.
-    fn candidates(&self, old: &[usize], new: &[usize]) -> Vec<Candidate> {
+    fn candidates(&self, old: &[usize], new: &[usize], sources: &Sources) -> Vec<Candidate> {
         let row = |new: &usize| {
+            let target = &self.new[*new];
+            let scores = match &target.content {
+                Some((spans, size)) => sources.scores(spans, *size, LEAST),
+                None => vec![0; old.len()],
+            };
             let mut kept = [None; KEPT];
-            for old in old {
-                let (source, target) = (&self.old[*old], &self.new[*new]);
+            for (old, score) in old.iter().zip(scores) {
                 keep_if_better(
                     &mut kept,
                     Candidate {
                         old: *old,
                         new: *new,
-                        score: compare(source, target, LEAST),
-                        same_name: source.name() == target.name(),
+                        score,
+                        same_name: self.old[*old].name() == target.name(),
                     },
                 );
             }
@@ -319,13 +330,9 @@ fn compare(old: &File, new: &File, least: u64) -> u64 {
     }
 }
 
-/// What comparing these files with so many others costs.
-fn work(files: &[File], these: &[usize], others: usize) -> u64 {
-    these
-        .iter()
-        .filter_map(|file| files[*file].content.as_ref())
-        .map(|content| content.0.len() as u64 * others as u64)
-        .sum()
+/// The content of a file, if it was loaded.
+fn contents_of(file: &File) -> Option<(&Spans, u64)> {
+    file.content.as_ref().map(|(spans, size)| (spans, *size))
 }
 
 /// Reads and cuts the contents of these files; one that can't be read stays out.
@@ -335,7 +342,7 @@ fn load(repo: &Repo, files: &mut [File], mut these: Vec<usize>) {
     let shared = repo.raw().clone().into_sync();
     let spans = in_parallel_with(
         &ids,
-        1024,
+        READING,
         || Objects::of(&shared.to_thread_local()),
         |objects, id| {
             let mut content = Vec::new();
@@ -361,27 +368,31 @@ fn in_parallel<T: Sync, R: Send>(
 fn in_parallel_with<T: Sync, S, R: Send>(
     items: &[T],
     cost: usize,
-    start: impl Fn() -> S + Sync,
+    begin: impl Fn() -> S + Sync,
     make: impl Fn(&mut S, &T) -> R + Sync,
 ) -> Vec<R> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    if threads < 2 || items.len() * cost < 32 * 1024 {
-        let mut state = start();
-        return items.iter().map(|item| make(&mut state, item)).collect();
+    let threads = if items.len() * cost < WORTH_THREADS {
+        1
+    } else {
+        std::thread::available_parallelism().map_or(1, usize::from)
+    };
+    if threads < 2 {
+        let mut own = begin();
+        return items.iter().map(|item| make(&mut own, item)).collect();
     }
     let next = Mutex::new(items.iter().enumerate());
-    let mut made: Vec<(usize, R)> = std::thread::scope(|scope| {
+    let mut all: Vec<(usize, R)> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
             .map(|_| {
                 scope.spawn(|| {
-                    let mut state = start();
-                    let mut made = Vec::new();
+                    let mut own = begin();
+                    let mut done = Vec::new();
                     loop {
                         let item = next.lock().expect("nothing panics while holding it").next();
                         let Some((index, item)) = item else {
-                            return made;
+                            return done;
                         };
-                        made.push((index, make(&mut state, item)));
+                        done.push((index, make(&mut own, item)));
                     }
                 })
             })
@@ -391,6 +402,6 @@ fn in_parallel_with<T: Sync, S, R: Send>(
             .flat_map(|worker| worker.join().expect("comparing files does not panic"))
             .collect()
     });
-    made.sort_unstable_by_key(|(index, _)| *index);
-    made.into_iter().map(|(_, made)| made).collect()
+    all.sort_unstable_by_key(|(index, _)| *index);
+    all.into_iter().map(|(_, made)| made).collect()
 }

@@ -46,11 +46,6 @@ impl Spans {
         }
     }
 
-    /// How many different hashes there are; what a comparison costs.
-    pub(in crate::git) fn len(&self) -> usize {
-        self.bytes.len()
-    }
-
     /// How many bytes of `self` are also in `other`.
     fn copied(&self, other: &Self) -> u64 {
         let mut copied = 0;
@@ -73,10 +68,91 @@ pub(in crate::git) fn sizes_differ_too_much(old: u64, new: u64, least: u64) -> b
 
 /// The score of two contents of these sizes, 0 to [`FULL`].
 pub(in crate::git) fn score(old: (&Spans, u64), new: (&Spans, u64)) -> u64 {
-    if new.1 == 0 {
+    score_of(old.0.copied(new.0), old.1, new.1)
+}
+
+fn score_of(copied: u64, old: u64, new: u64) -> u64 {
+    if new == 0 {
         return 0;
     }
-    old.0.copied(new.0) * FULL / old.1.max(new.1)
+    copied * FULL / old.max(new)
+}
+
+/// Many old contents at once, arranged by span, so that comparing a new one with all of them costs
+/// only the spans that they share.
+pub(in crate::git) struct Sources {
+    /// Per hash, where its uses start in `uses`; one more at the end.
+    starts: Vec<usize>,
+    /// Which source has how many bytes of a hash.
+    uses: Vec<(u32, u32)>,
+    /// The size of each source; `None` if it takes no part.
+    sizes: Vec<Option<u64>>,
+}
+
+impl Sources {
+    /// Arranges contents with their sizes.
+    pub(in crate::git) fn new(contents: &[Option<(&Spans, u64)>]) -> Self {
+        let spans = || {
+            contents
+                .iter()
+                .flatten()
+                .flat_map(|(spans, _)| &spans.bytes)
+        };
+        let mut starts = vec![0; HASHES as usize + 1];
+        for (hash, _) in spans() {
+            starts[*hash as usize + 1] += 1;
+        }
+        for hash in 0..HASHES as usize {
+            starts[hash + 1] += starts[hash];
+        }
+        let mut next = starts.clone();
+        let mut uses = vec![(0, 0); starts[HASHES as usize]];
+        for (source, content) in (0_u32..).zip(contents) {
+            for (hash, bytes) in content.iter().flat_map(|(spans, _)| &spans.bytes) {
+                let slot = &mut next[*hash as usize];
+                uses[*slot] = (source, *bytes);
+                *slot += 1;
+            }
+        }
+        Self {
+            starts,
+            uses,
+            sizes: contents
+                .iter()
+                .map(|content| content.map(|(_, size)| size))
+                .collect(),
+        }
+    }
+
+    /// How many steps comparing this content with all sources takes.
+    pub(in crate::git) fn work(&self, spans: &Spans) -> u64 {
+        let uses = |(hash, _): &(u32, u32)| self.uses(*hash).len() as u64;
+        spans.bytes.iter().map(uses).sum()
+    }
+
+    /// The score of each source with a new content; 0 where sizes rule out `least`.
+    pub(in crate::git) fn scores(&self, new: &Spans, new_size: u64, least: u64) -> Vec<u64> {
+        let mut copied = vec![0_u64; self.sizes.len()];
+        for (hash, bytes) in &new.bytes {
+            for (source, theirs) in self.uses(*hash) {
+                copied[*source as usize] += u64::from(*bytes.min(theirs));
+            }
+        }
+        for (copied, size) in copied.iter_mut().zip(&self.sizes) {
+            *copied = match size {
+                Some(size) if !sizes_differ_too_much(*size, new_size, least) => {
+                    score_of(*copied, *size, new_size)
+                }
+                _ => 0,
+            };
+        }
+        copied
+    }
+
+    fn uses(&self, hash: u32) -> &[(u32, u32)] {
+        let hash = hash as usize;
+        &self.uses[self.starts[hash]..self.starts[hash + 1]]
+    }
 }
 
 /// Bytes per hash while counting; a table for large contents, a list to be sorted for small ones.
@@ -139,6 +215,30 @@ mod tests {
         assert_eq!(between(b"a\nb\nc\nd\n", b"d\nc\nb\na\n"), FULL);
         assert_eq!(between(b"a\r\nb\r\n", b"a\nb\n"), FULL * 4 / 6);
         assert_eq!(between(b"\0a\r\nb\r\n", b"\0a\nb\n"), 0);
+    }
+
+    #[test]
+    fn many_sources_at_once_score_as_one_by_one() {
+        let text = |seed: usize| -> Vec<u8> {
+            (0..40 + seed)
+                .flat_map(|line| format!("{}\n", line * (seed % 5 + 1) % 31).into_bytes())
+                .collect()
+        };
+        let contents: Vec<Vec<u8>> = (0..12).map(text).chain([Vec::new()]).collect();
+        let spans: Vec<Spans> = contents.iter().map(|content| Spans::of(content)).collect();
+        let size = |of: usize| contents[of].len() as u64;
+        let sources: Vec<_> = (0..13)
+            .map(|of| (of != 3).then(|| (&spans[of], size(of))))
+            .collect();
+        let sources = Sources::new(&sources);
+        for new in 0..13 {
+            let scores = sources.scores(&spans[new], size(new), FULL / 2);
+            for old in 0..13 {
+                let ruled_out = old == 3 || sizes_differ_too_much(size(old), size(new), FULL / 2);
+                let one = score((&spans[old], size(old)), (&spans[new], size(new)));
+                assert_eq!(scores[old], if ruled_out { 0 } else { one }, "{old} {new}");
+            }
+        }
     }
 
     #[test]

@@ -196,7 +196,7 @@ impl<'a> Walk<'a> {
             let directory = &path[..=item.name_end];
             let tree = old.map(|old| old.id);
             let first = &self.index.entries()[item.range.start];
-            if path == directory && first.mode == IndexMode::DIR {
+            if path == directory && first.mode == IndexMode::DIR && item.range.len() == 1 {
                 let below = &path[..item.name_end];
                 let sparse = plain(&first.id);
                 let found = self
@@ -206,7 +206,10 @@ impl<'a> Walk<'a> {
                 return Ok(());
             }
             if path == directory {
-                bail!("the index is damaged: a file has an empty name");
+                bail!(
+                    "the index is damaged: two things at {:?}",
+                    RepoPath::new(path)
+                );
             }
             let cached = child(cached, &path[prefix.len()..item.name_end]);
             return self.compare(directory, tree.as_ref(), item.range, cached);
@@ -239,12 +242,11 @@ impl<'a> Walk<'a> {
             return Ok(());
         };
         let path = [prefix, &old.name].concat();
-        match old.at(&path) {
-            Some(entry) => self.changes.push(Change::Deleted(entry)),
-            None => {
-                let found = self.trees.differences_at(&path, Some(&old.id), None)?;
-                self.changes.extend(found);
-            }
+        if let Some(entry) = old.at(&path) {
+            self.changes.push(Change::Deleted(entry));
+        } else {
+            let found = self.trees.differences_at(&path, Some(&old.id), None)?;
+            self.changes.extend(found);
         }
         Ok(())
     }
@@ -363,9 +365,9 @@ mod tests {
         let blob = fixture.id("HEAD:a/b/1");
         let stages = format!("0 {blob}\ta/b/1\n100644 {blob} 1\ta/b/1\n100644 {blob} 2\ta/b/1\n");
         fixture.feed(&["update-index", "--index-info"], stages.as_bytes());
-        let staged = fixture.repo().staged().unwrap();
-        assert_eq!(staged.unmerged, [RepoPath::from("a/b/1")]);
-        assert_eq!(staged.changes, []);
+        let found = fixture.repo().staged().unwrap();
+        assert_eq!(found.unmerged, [RepoPath::from("a/b/1")]);
+        assert_eq!(found.changes, []);
     }
 
     #[test]

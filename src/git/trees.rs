@@ -148,21 +148,21 @@ impl Walk<'_, '_> {
             };
             let gone = if order.is_le() { old.next() } else { None };
             let came = if order.is_ge() { new.next() } else { None };
-            self.entry(gone, came)?;
+            self.entry(gone.as_ref(), came.as_ref())?;
         }
         self.depth -= 1;
         Ok(())
     }
 
     /// One name, present on one side or, with the same kind of sort key, on both.
-    fn entry(&mut self, old: Option<TreeEntry>, new: Option<TreeEntry>) -> Result<()> {
+    fn entry(&mut self, old: Option<&TreeEntry>, new: Option<&TreeEntry>) -> Result<()> {
         let same = |a: &TreeEntry, b: &TreeEntry| a.mode == b.mode && a.id == b.id;
-        if let (Some(old), Some(new)) = (&old, &new)
+        if let (Some(old), Some(new)) = (old, new)
             && same(old, new)
         {
             return Ok(());
         }
-        let Some(name) = old.as_ref().or(new.as_ref()).map(|entry| &entry.name) else {
+        let Some(name) = old.or(new).map(|entry| &entry.name) else {
             return Ok(());
         };
         let parent = self.path.len();
@@ -170,17 +170,16 @@ impl Walk<'_, '_> {
             self.path.push(b'/');
         }
         self.path.extend_from_slice(name);
-        let directory = |side: &Option<TreeEntry>| {
-            side.as_ref()
-                .filter(|entry| entry.mode.is_none())
+        let directory = |side: Option<&TreeEntry>| {
+            side.filter(|entry| entry.mode.is_none())
                 .map(|entry| entry.id)
         };
-        let file = |side: &Option<TreeEntry>| side.as_ref().and_then(|entry| entry.at(&self.path));
-        match (file(&old), file(&new)) {
+        let file = |side: Option<&TreeEntry>| side.and_then(|entry| entry.at(&self.path));
+        match (file(old), file(new)) {
             (Some(old), Some(new)) => self.found.push(Change::Modified { old, new }),
             (Some(old), None) => self.found.push(Change::Deleted(old)),
             (None, Some(new)) => self.found.push(Change::Added(new)),
-            (None, None) => self.compare(directory(&old).as_ref(), directory(&new).as_ref())?,
+            (None, None) => self.compare(directory(old).as_ref(), directory(new).as_ref())?,
         }
         self.path.truncate(parent);
         Ok(())
