@@ -82,7 +82,7 @@ pub(crate) struct Location {
 }
 
 /// One finding as one agent stated it, before it is checked or joined with others.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RawFinding {
     /// The agent that raised it.
     pub(crate) agent: String,
@@ -108,4 +108,37 @@ pub(crate) struct RawFinding {
     /// The rule it cites, if it leans on one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) rule: Option<String>,
+    /// The input, state or timing that sets the problem off. Empty when a JSON answer left it
+    /// empty, absent in Markdown, which is not asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) trigger: Option<String>,
+    /// The wrong result one can observe; empty and absent as for `trigger`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) outcome: Option<String>,
+    /// How far the agent went to convince itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) proof: Option<Proof>,
+    /// What it did not check and what would settle the question.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) doubt: Option<String>,
+    /// The change it proposes, also part of `body`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) fix: Option<String>,
+    /// The agent's own words that take the finding back later in the same reply.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) withdrawn: Option<String>,
+}
+
+/// How an agent convinced itself that its finding is true, strongest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Proof {
+    /// It ran something that shows the problem.
+    Ran,
+    /// It read the whole way from entry to outcome.
+    Traced,
+    /// The cited lines suffice.
+    Local,
+    /// It is not sure.
+    Unsure,
 }

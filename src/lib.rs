@@ -1,5 +1,7 @@
 //! Reviews a change deeply before it leaves your machine.
 
+mod commands;
 mod diff;
 mod error;
 mod finding;
+mod parse;
