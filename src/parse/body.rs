@@ -5,6 +5,7 @@ use crate::finding::{RawFinding, Severity};
 
 use super::findings::Found;
 use super::label::{Label, kind_word, label, severity_word};
+use super::lead::Lead;
 use super::lines::Line;
 use super::location;
 use super::sections::text_of;
@@ -14,8 +15,8 @@ const LONGEST_QUOTE: usize = 64 * 1024;
 /// Longer lines of prose are not searched for places and labels.
 const LONGEST_LINE: usize = 8 * 1024;
 
-/// Makes the finding. `severity` is that of its section, if the section has one; a label of its
-/// own wins over it. The id is left to the caller.
+/// Makes the finding. `severity` is that of its section, if the section has one: where an agent
+/// finally put a finding wins over the label it wrote first. The id is the agent's own or empty.
 pub(super) fn finding(found: &Found<'_, '_>, severity: Option<Severity>) -> RawFinding {
     let head = &found.head;
     let said = Label {
@@ -23,9 +24,9 @@ pub(super) fn finding(found: &Found<'_, '_>, severity: Option<Severity>) -> RawF
         kind: head.kind,
     }
     .or(late_label(found.body));
-    let own_id = match head.lead {
-        super::head::Lead::Id(severity, _) => Some(severity),
-        _ => None,
+    let (own_id, id) = match head.lead {
+        Lead::Id(severity, number) => (Some(severity), format!("{}{number}", severity.letter())),
+        _ => (None, String::new()),
     };
     let locations = match head.locations.as_slice() {
         [] => late_places(found.body),
@@ -33,11 +34,12 @@ pub(super) fn finding(found: &Found<'_, '_>, severity: Option<Severity>) -> RawF
     };
     let fix_at = found.body.iter().position(|line| fix_text(line).is_some());
     RawFinding {
-        severity: head.severity.or(severity).or(said.severity).or(own_id),
+        id,
+        severity: severity.or(said.severity).or(own_id),
         kind: said.kind,
         title: head.title.clone(),
         locations,
-        body: text_of(found.body),
+        body: body_text(&head.remark, found.body),
         quote: excerpt(&found.body[..fix_at.unwrap_or(found.body.len())]),
         fix: fix_at.map(|at| fix(&found.body[at..])),
         withdrawn: if head.struck {
@@ -46,6 +48,16 @@ pub(super) fn finding(found: &Found<'_, '_>, severity: Option<Severity>) -> RawF
             found.body.iter().find_map(withdrawal)
         },
         ..RawFinding::default()
+    }
+}
+
+/// The body, after what else the head's line says.
+fn body_text(remark: &str, lines: &[Line<'_>]) -> String {
+    let text = text_of(lines);
+    match (remark.is_empty(), text.is_empty()) {
+        (true, _) => text,
+        (false, true) => remark.to_owned(),
+        (false, false) => format!("{remark}\n\n{text}"),
     }
 }
 
@@ -128,7 +140,8 @@ fn excerpt(body: &[Line<'_>]) -> Option<String> {
             info,
             "diff" | "patch" | "repro" | "repro-output" | "console" | "output" | "suggestion"
         );
-        let inner = &body[index + 1..end.max(index + 2).min(body.len()) - 1];
+        let closed = end > index + 1 && is_fence(body[end - 1].text, body[index].text);
+        let inner = &body[index + 1..end - usize::from(closed)];
         let length: usize = inner.iter().map(|line| line.text.len() + 1).sum();
         if !shown && length > 0 && length <= LONGEST_QUOTE {
             let texts: Vec<&str> = inner.iter().map(|line| line.text).collect();
@@ -141,18 +154,23 @@ fn excerpt(body: &[Line<'_>]) -> Option<String> {
 
 /// The line after the fenced block that starts at `start`.
 fn block_end(body: &[Line<'_>], start: usize) -> usize {
-    let opener = body[start].text.trim_start();
-    let mark = opener.chars().next().unwrap_or('`');
-    let length = opener.len() - opener.trim_start_matches(mark).len();
     let mut index = start + 1;
     while index < body.len() && body[index].code {
-        let text = body[index].text.trim();
         index += 1;
-        if text.len() >= length && text.chars().all(|c| c == mark) {
+        if is_fence(body[index - 1].text, body[start].text) {
             break;
         }
     }
     index
+}
+
+/// True when a line closes the block that `opener` opens.
+fn is_fence(text: &str, opener: &str) -> bool {
+    let opener = opener.trim_start();
+    let mark = opener.chars().next().unwrap_or('`');
+    let length = opener.len() - opener.trim_start_matches(mark).len();
+    let text = text.trim();
+    text.len() >= length && text.chars().all(|c| c == mark)
 }
 
 /// What follows `Fix:` on its line.
@@ -242,18 +260,26 @@ mod tests {
         let got = only("I1. **One**\n\n**File:** `a.rs:3`\n\nWhy. (important, gap)");
         assert_eq!(got.kind, Some(Kind::Gap));
         assert_eq!(got.locations[0].lines.unwrap().start, 3);
+        let got = only("1. **One** — `a.rs:1` (inside `take`, roughly)\n\nWhy.");
+        assert_eq!(got.body, "(inside `take`, roughly)\n\nWhy.");
         let got = only("**I1. One** — `a.rs:1`\n\n- **Classification:** Regression (new)");
         assert_eq!(got.kind, Some(Kind::Regression));
         assert_eq!(only("**I1. One** — `a.rs:1`\n\nA (big) gap.").kind, None);
     }
 
     #[test]
-    fn the_own_label_wins_over_the_section() {
+    fn the_section_wins_over_the_label_and_the_label_over_the_id() {
         let got = only("1. **One** — `a.rs:1` (suggestion, gap)");
-        assert_eq!(got.severity, Some(Severity::Suggestion));
+        assert_eq!(got.severity, Some(Severity::Important));
+        let cut = lines("**S1. One** — `a.rs:1` (critical, gap)\n**S2. Two** — `a.rs:2`");
+        let harvest = harvest(&cut.lines, Room::Mixed, &mut 0);
         assert_eq!(
-            only("**S1. One** — `a.rs:1`").severity,
-            Some(Severity::Important)
+            finding(&harvest.found[0], None).severity,
+            Some(Severity::Critical)
+        );
+        assert_eq!(
+            finding(&harvest.found[1], None).severity,
+            Some(Severity::Suggestion)
         );
     }
 

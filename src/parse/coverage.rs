@@ -1,35 +1,9 @@
 //! Reads the coverage section of a Markdown review: what the agent says it did with each file.
 //! Whether that is believed is left to the caller.
 
-use serde::{Deserialize, Serialize};
-
 use super::lines::Line;
 use super::location;
-
-/// What an agent says it did with a unit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum UnitState {
-    /// Read wholly.
-    Reviewed,
-    /// Read in part.
-    Partly,
-    /// Not read.
-    Not,
-}
-
-/// One agent's word about one unit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct UnitReport {
-    /// The id of the unit in a JSON answer, the path as written in a Markdown one.
-    pub(crate) unit: String,
-    /// What it says it did.
-    pub(crate) state: UnitState,
-    /// One changed line of the unit, verbatim; empty in Markdown.
-    pub(crate) echo: String,
-    /// What it opened for it, or the cell of the Markdown table.
-    pub(crate) looked: String,
-}
+use super::{UnitReport, UnitState};
 
 /// Reads a coverage table or list. Lines that name no file are passed over.
 pub(super) fn coverage(lines: &[Line<'_>]) -> Vec<UnitReport> {
@@ -124,7 +98,7 @@ mod tests {
                 "src/b.rs Reviewed I1, S2",
                 "src/c.rs Reviewed Trivial (generated)",
                 "d.md Not not reviewed",
-                "e.rs Partly Partly, only the head",
+                "/x/e.rs Partly Partly, only the head",
             ]
         );
     }

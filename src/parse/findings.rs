@@ -1,9 +1,10 @@
 //! Finds the findings in the lines of a section: which lines open one, and what belongs to it.
 //! The form of a head is left to `head`, the fields of the finding to `body`.
 
-use super::head::{Head, Lead, head};
+use super::head::{Head, head};
 use super::heading::{heading, says_none};
 use super::label::label;
+use super::lead::Lead;
 use super::lines::Line;
 use super::location;
 use super::sections::is_rule;
@@ -91,6 +92,9 @@ fn sure_heads(lines: &[Line<'_>], room: Room, numbers: &mut u32) -> Vec<Opening>
                 after: *numbers,
                 list,
                 indent: line.text.len() - line.text.trim_start().len(),
+                ids: heads
+                    .last()
+                    .is_some_and(|(_, _, head)| matches!(head.lead, Lead::Id(..))),
                 opens_block: index == 0 || lines[index - 1].is_blank() || lines[index - 1].code,
             };
             if opens_finding(&head, stand) {
@@ -122,6 +126,8 @@ struct Stand {
     /// The last number of a list inside the body.
     list: Option<u32>,
     indent: usize,
+    /// The finding before it has an id: a number starts a list.
+    ids: bool,
     opens_block: bool,
 }
 
@@ -148,8 +154,9 @@ fn opens_finding(head: &Head, stand: Stand) -> bool {
             };
             stand.room == Room::Severity
                 && stand.indent < 2
+                && !stand.ids
                 && next
-                && !stand.list.is_some_and(|last| last + 1 == number)
+                && stand.list.is_none_or(|last| last + 1 != number)
                 && set
                 && (placed || (stand.opens_block && head.alone))
         }
@@ -164,9 +171,10 @@ fn alike_heads(lines: &[Line<'_>]) -> Vec<Opening> {
     let mut index = 0;
     while index < lines.len() {
         let line = lines[index];
-        let (head, used) = match line.code || line.is_blank() || line.text.starts_with(' ') {
-            true => (None, 1),
-            false => joined_head(lines, index),
+        let (head, used) = if line.code || line.is_blank() || line.text.starts_with(' ') {
+            (None, 1)
+        } else {
+            joined_head(lines, index)
         };
         if let Some(head) = head
             && let Some(own) = shape_of(&head, line.text)
@@ -371,6 +379,10 @@ mod tests {
                 vec!["It leaks", "It hangs"],
             ),
             ("None.\n\n- **Not** this", vec![]),
+            (
+                "I1. **One** — `a.rs:1`\n\n1. **Two.** `b.rs:2` is free",
+                vec!["One"],
+            ),
             ("All is well.", vec![]),
         ] {
             assert_eq!(titles(text, Room::Severity), want, "{text}");

@@ -211,7 +211,7 @@ fn part(name: &str) -> Option<(Part, bool)> {
         return Some((Part::Findings(severity), canonical));
     }
     let named = match words.as_slice() {
-        ["executive", "summary"] | ["review", "summary"] => (Part::Summary, true),
+        ["executive" | "review", "summary"] => (Part::Summary, true),
         ["summary" | "overview"] => (Part::Summary, false),
         ["findings" | "issues"] => (Part::AllFindings, false),
         ["review" | "detailed" | "code", "findings"] => (Part::AllFindings, true),
@@ -243,7 +243,8 @@ fn part(name: &str) -> Option<(Part, bool)> {
         | ["file" | "files", "coverage" | "reviewed", ..] => (Part::Coverage, true),
         ["coverage"] => (Part::Coverage, false),
         ["verdict" | "header" | "recommendation" | "conclusion"] => (Part::Verdict, false),
-        [
+        ["clarification", ..]
+        | [
             "overall" | "final" | "review",
             "verdict" | "assessment" | "recommendation" | "header",
         ] => (Part::Verdict, true),
@@ -252,7 +253,6 @@ fn part(name: &str) -> Option<(Part, bool)> {
         | ["repo" | "proposed" | "repository", "context", ..]
         | ["proposals"] => (Part::Proposals, true),
         ["fix", "verification" | "verdicts", ..] => (Part::Prior, true),
-        ["clarification", ..] => (Part::Verdict, true),
         _ if ["prior", "previous", "declined", "earlier"].contains(&words[0])
             || (words.len() > 2 && words.contains(&"prior"))
                 && words.iter().any(|word| {

@@ -8,8 +8,10 @@ use serde_json::Value;
 use crate::diff::RepoPath;
 use crate::finding::{Kind, LineRange, Location, Proof, RawFinding, Severity};
 
-use super::coverage::{UnitReport, UnitState};
-use super::{ParsedReview, PriorState, PriorVerdict, Rejected, Sections, Status, number};
+use super::{
+    ParsedReview, PriorState, PriorVerdict, Rejected, Sections, Status, UnitReport, UnitState,
+    number,
+};
 
 /// Bytes tried per byte of the reply before the search for an answer is given up.
 const WORK: usize = 16;
@@ -36,6 +38,10 @@ pub(super) fn parse(reply: &str) -> Outcome {
     let mut work = reply.len().saturating_mul(WORK);
     while let Some(next) = reply[at..].find('{') {
         let start = at + next;
+        if !opens_object(&reply[start + 1..]) {
+            at = start + 1;
+            continue;
+        }
         let mut stream = serde_json::Deserializer::from_str(&reply[start..]).into_iter::<Value>();
         match stream.next() {
             Some(Ok(value)) => {
@@ -50,8 +56,7 @@ pub(super) fn parse(reply: &str) -> Outcome {
             }
             Some(Err(error)) => {
                 let tried = bytes_before(&reply[start..], error.line(), error.column());
-                let opening: String = reply[start..].chars().take(400).collect();
-                if opening.contains("\"review\"") && opening.contains("\"units\"") {
+                if starts_like_answer(&reply[start..]) {
                     broken = Some(format!("the JSON answer is broken: {error}"));
                 }
                 at = start + 1;
@@ -68,6 +73,19 @@ pub(super) fn parse(reply: &str) -> Outcome {
         (None, Some(why)) => Outcome::Broken(why),
         (None, None) => Outcome::NoJson,
     }
+}
+
+/// An object goes on with a name or ends at once.
+fn opens_object(rest: &str) -> bool {
+    rest.trim_start_matches([' ', '\t', '\r', '\n'])
+        .starts_with(['"', '}'])
+}
+
+/// True when the first few hundred bytes have the names an answer starts with.
+fn starts_like_answer(text: &str) -> bool {
+    let opening = &text.as_bytes()[..text.len().min(400)];
+    let has = |name: &[u8]| opening.windows(name.len()).any(|window| window == name);
+    has(b"\"review\"") && has(b"\"units\"")
 }
 
 /// How many bytes the parser had read when it failed; an upper bound by lines.
@@ -216,9 +234,9 @@ fn read(mut object: Object) -> ParsedReview {
         .collect();
     review.sections = Sections {
         summary: text(object.remove("summary")).unwrap_or_default(),
-        design: bullets(items("design", object.remove("design"), rejected), &design),
-        testing: bullets(items("tests", object.remove("tests"), rejected), &test),
-        documentation: bullets(items("docs", object.remove("docs"), rejected), &doc),
+        design: bullets(&items("design", object.remove("design"), rejected), &design),
+        testing: bullets(&items("tests", object.remove("tests"), rejected), &test),
+        documentation: bullets(&items("docs", object.remove("docs"), rejected), &doc),
         ..Sections::default()
     };
     review.trouble = items::<String>("trouble", object.remove("trouble"), rejected)
@@ -358,21 +376,19 @@ fn append_quote(body: &mut String, place: &PlaceItem) {
     }
     let path = place.path.trim();
     let quote = place.quote.trim_end();
-    body.push_str(&format!(
-        "`{path}:{}`:\n\n{fence}\n{quote}\n{fence}",
-        place.line
-    ));
+    let line = place.line;
+    *body += &format!("`{path}:{line}`:\n\n{fence}\n{quote}\n{fence}");
 }
 
-fn bullets<T>(items: Vec<T>, show: &dyn Fn(T) -> String) -> String {
+fn bullets<T>(items: &[T], show: &dyn Fn(&T) -> String) -> String {
     let lines: Vec<String> = items
-        .into_iter()
+        .iter()
         .map(|item| format!("- {}", show(item)))
         .collect();
     lines.join("\n")
 }
 
-fn design(item: DesignItem) -> String {
+fn design(item: &DesignItem) -> String {
     let sort = match item.sort {
         DesignSort::Concern => "**Concern**",
         DesignSort::Strength => "**Strength**",
@@ -384,7 +400,7 @@ fn design(item: DesignItem) -> String {
     format!("{sort} {scope}{}: {}", at(&item.path), item.text)
 }
 
-fn test(item: TestItem) -> String {
+fn test(item: &TestItem) -> String {
     let survives = match item.survives.trim() {
         "" => String::new(),
         survives => format!(" (stays green if: {survives})"),
@@ -392,7 +408,7 @@ fn test(item: TestItem) -> String {
     format!("{}{survives}{}", item.text, at(&item.path))
 }
 
-fn doc(item: DocItem) -> String {
+fn doc(item: &DocItem) -> String {
     format!("{}{}", item.text, at(&item.path))
 }
 

@@ -1,8 +1,9 @@
 //! Cuts a reply into lines, takes off what was wrapped around the whole review, and tells code
 //! from text. What the text says is left to `sections`.
 
-use super::head::{self, Lead};
+use super::head;
 use super::heading::{Heading, Part, Style, heading};
+use super::lead::Lead;
 use crate::finding::Severity;
 
 /// One line of a reply.

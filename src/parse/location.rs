@@ -4,10 +4,12 @@
 use crate::diff::RepoPath;
 use crate::finding::{LineRange, Location};
 
+use super::link::link;
+
 /// More places than this in one list are noise.
 const MOST: usize = 64;
 /// A longer path than this is none.
-const LONGEST_PATH: usize = 1024;
+pub(super) const LONGEST_PATH: usize = 1024;
 /// Files that people name without extension or directory.
 const BARE_NAMES: [&str; 12] = [
     "Makefile",
@@ -31,6 +33,18 @@ pub(super) fn leading(text: &str) -> Option<(Vec<Location>, &str)> {
     let mut rest = text.trim_start();
     let mut path: Option<String> = None;
     loop {
+        if let Some((places, after)) = list_in_span(rest) {
+            path = places.last().map(|place| place.path.clone());
+            places.iter().for_each(|place| push(&mut found, place));
+            rest = after;
+            match connector(rest) {
+                Some(next) if found.len() < MOST => {
+                    rest = next;
+                    continue;
+                }
+                _ => break,
+            }
+        }
         let Some((place, after)) = item(rest, path.as_deref()) else {
             break;
         };
@@ -73,9 +87,12 @@ pub(super) fn quoted(text: &str) -> Vec<Location> {
     found
 }
 
-struct Place {
-    path: String,
-    lines: Vec<LineRange>,
+/// One place as written, with all its lines.
+pub(super) struct Place {
+    /// The path.
+    pub(super) path: String,
+    /// The lines, if some were said.
+    pub(super) lines: Vec<LineRange>,
 }
 
 fn push(found: &mut Vec<Location>, place: &Place) {
@@ -90,6 +107,29 @@ fn push(found: &mut Vec<Location>, place: &Place) {
             lines: Some(*lines),
         });
     }
+}
+
+/// A code span that holds a list of places with lines: `` `a.rs:1; b.rs:2` ``.
+fn list_in_span(text: &str) -> Option<(Vec<Place>, &str)> {
+    let (code, after) = code_span(text)?;
+    if code.len() > LONGEST_PATH || !code.contains([';', ',']) {
+        return None;
+    }
+    let mut places = Vec::new();
+    let mut rest = code.trim();
+    while !rest.is_empty() {
+        let (place, after) = item(rest, None)?;
+        if place.lines.is_empty() {
+            return None;
+        }
+        places.push(place);
+        rest = match connector(after) {
+            Some(next) => next,
+            None if after.trim().is_empty() => "",
+            None => return None,
+        };
+    }
+    (places.len() > 1).then_some((places, after))
 }
 
 /// What may stand between two places of a list.
@@ -143,29 +183,6 @@ fn item<'t>(text: &'t str, path: Option<&str>) -> Option<(Place, &'t str)> {
     Some((place, rest))
 }
 
-/// `text](address)` after the opening bracket, with lines in the text, after it, or in the address.
-fn link(text: &str) -> Option<(Place, &str)> {
-    let (label, rest) = text.split_once(']')?;
-    let rest = rest.strip_prefix('(')?;
-    let (address, rest) = rest.split_once(')')?;
-    let label = label.trim().trim_matches('`');
-    let address = address.trim();
-    let mut place = path_and_lines(label, Standing::Quoted)
-        .or_else(|| path_and_lines(address, Standing::Quoted))?;
-    if !place.lines.is_empty() {
-        return Some((place, rest));
-    }
-    let (lines, after) = lines_after(rest);
-    if !lines.is_empty() {
-        place.lines = lines;
-        return Some((place, after));
-    }
-    if let Some(target) = path_and_lines(address, Standing::Quoted) {
-        place.lines = target.lines;
-    }
-    Some((place, rest))
-}
-
 /// A code span at the start of `text`: its content and what follows.
 pub(super) fn code_span(text: &str) -> Option<(&str, &str)> {
     let ticks = text.len() - text.trim_start_matches('`').len();
@@ -186,13 +203,17 @@ fn bare_word(text: &str) -> &str {
     text[..end].trim_end_matches([',', ';', '.', ')', ':', '—', '–'])
 }
 
+/// How a path stands in the text; a quoted one needs to look less like a path.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Standing {
+pub(super) enum Standing {
+    /// In back-quotes or a link.
     Quoted,
+    /// As a word of its own.
     Bare,
 }
 
-fn path_and_lines(text: &str, standing: Standing) -> Option<Place> {
+/// All of `text` as one path, with or without lines.
+pub(super) fn path_and_lines(text: &str, standing: Standing) -> Option<Place> {
     if text.len() > LONGEST_PATH {
         return None;
     }
@@ -252,8 +273,11 @@ fn is_path_alone(path: &str, standing: Standing) -> bool {
         return false;
     }
     let name = path.rsplit('/').next().unwrap_or(path);
+    // `r.watcher` is a field: without a directory an extension is short or well known.
+    let longest = if path.contains('/') { 12 } else { 6 };
     let extension = name.rsplit_once('.').is_some_and(|(_, extension)| {
-        (1..=10).contains(&extension.len())
+        ((1..=longest).contains(&extension.len())
+            || ["properties", "template", "markdown"].contains(&extension))
             && extension
                 .chars()
                 .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
@@ -264,7 +288,7 @@ fn is_path_alone(path: &str, standing: Standing) -> bool {
 }
 
 /// Lines said after a path: `:10-12`, ` line 10`, ` lines 10, 12`, ` L10`, ` (line 10)`.
-fn lines_after(text: &str) -> (Vec<LineRange>, &str) {
+pub(super) fn lines_after(text: &str) -> (Vec<LineRange>, &str) {
     let trimmed = text.trim_start();
     let (said, closing) = match trimmed.strip_prefix('(') {
         Some(inside) => (inside, true),
@@ -314,8 +338,9 @@ fn range_ends_well(text: &str) -> bool {
 
 /// A number that runs into letters or a path is no line.
 fn ends_well(rest: &str) -> bool {
-    !rest.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '/' | '_' | '%'))
-        && !(rest.starts_with('.') && rest[1..].starts_with(|c: char| c.is_alphanumeric()))
+    let next = rest.strip_prefix('.').unwrap_or(rest);
+    let runs_on = |c: char| c.is_alphanumeric() || matches!(c, '/' | '_' | '%');
+    !(rest.starts_with(runs_on) || next.starts_with(char::is_alphanumeric))
 }
 
 /// All of `text` as ranges: `10`, `10-12`, `L10-L12`, `10-12,15`, `10, 12`, `10:5` (a column).
@@ -410,9 +435,10 @@ mod tests {
             ("`src/a.rs#L3-L5`", "src/a.rs:3-5", ""),
             ("`src/a.rs:3:14`", "src/a.rs:3-3", ""),
             ("[src/a.rs:4](/home/x/src/a.rs#L4) x", "src/a.rs:4-4", " x"),
-            ("[`a.rs`](/x/a.rs):26-27", "a.rs:26-27", ""),
-            ("[a.rs](/x/a.rs#L8-L9)", "a.rs:8-9", ""),
-            ("[a.rs#L47](/x/a.rs#L47)", "a.rs:47-47", ""),
+            ("[`src/a.rs`](/x/src/a.rs):26-27", "src/a.rs:26-27", ""),
+            ("[src/a.rs](/x/src/a.rs#L8-L9)", "src/a.rs:8-9", ""),
+            ("[a.rs#L47](a.rs#L47)", "a.rs:47-47", ""),
+            ("[a.rs:7](/x/src/a.rs#L7)", "/x/src/a.rs:7-7", ""),
             (r"`src\/deep\/a.rs:3`", "src/deep/a.rs:3-3", ""),
             (
                 "`src/app/(group)/[id]/page.tsx:3`",
@@ -423,6 +449,12 @@ mod tests {
             ("`docs/`", "docs", ""),
             ("`.github/x.yml`", ".github/x.yml", ""),
             ("`a.rs:9-7`", "a.rs:7-9", ""),
+            (
+                "`a.rs:1; b.rs:2-3; c.rs:4`",
+                "a.rs:1-1 b.rs:2-3 c.rs:4-4",
+                "",
+            ),
+            ("`a.rs:1,3, b.rs:2`", "a.rs:1-1 a.rs:3-3 b.rs:2-2", ""),
         ] {
             let got = shown(text);
             assert_eq!(got, Some((places.to_owned(), rest.to_owned())), "{text}");
@@ -439,6 +471,7 @@ mod tests {
             "`127.0.0.1:80`",
             "`http://x.org:80`",
             "`os.Rename`",
+            "`r.watcher`",
             "`--flag`",
             "see `a.rs:1`",
             "`a.rs:0`x",
@@ -458,6 +491,6 @@ mod tests {
             .iter()
             .map(|place| place.path.to_str_lossy())
             .collect();
-        assert_eq!(paths, ["b.rs", "c.rs"]);
+        assert_eq!(paths, ["b.rs", "/x/c.rs"]);
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::diff::RepoPath;
 use crate::finding::{LineRange, Location, RawFinding, Severity};
 
 use super::body;
@@ -11,6 +12,7 @@ use super::failure;
 use super::findings::{Room, harvest};
 use super::heading::{Part, says_none};
 use super::lines::{Line, lines};
+use super::link;
 use super::sections::{Section, is_rule, sections};
 use super::{ParsedReview, Rejected, Status, number};
 
@@ -37,11 +39,29 @@ pub(super) fn parse(reply: &str) -> ParsedReview {
             review.rejected.push(unread(section));
         }
     }
+    collect(&sections, &mut review);
+    if let Some(checkout) = link::checkout(reply) {
+        shorten(&mut review, &checkout);
+    }
     review.findings = without_repeats(review.findings);
     number(&mut review.findings);
-    collect(&sections, &mut review);
     review.status = status(reply, &sections, cut.open_at_end, &review);
     review
+}
+
+/// Takes the directory the agent worked in off all paths.
+fn shorten(review: &mut ParsedReview, checkout: &str) {
+    let findings = review.findings.iter_mut();
+    for place in findings.flat_map(|finding| &mut finding.locations) {
+        if let Some(path) = link::below(&place.path, checkout) {
+            place.path = path;
+        }
+    }
+    for unit in &mut review.units {
+        if let Some(path) = link::below(&RepoPath::from(unit.unit.as_str()), checkout) {
+            unit.unit = path.to_str_lossy().into_owned();
+        }
+    }
 }
 
 fn unread(section: &Section<'_, '_>) -> Rejected {
@@ -138,9 +158,10 @@ fn status(
         .filter(|section| section.holds_findings())
         .collect();
     if holding.is_empty() && review.findings.is_empty() {
-        return match failure::only_none(reply) {
-            true => Status::None,
-            false => failed(failure::no_review(reply)),
+        return if failure::only_none(reply) {
+            Status::None
+        } else {
+            failed(failure::no_review(reply))
         };
     }
     if let Some(why) = cut_off(sections, open_at_end, !review.findings.is_empty()) {

@@ -3,7 +3,7 @@
 //!
 //! - `json`: the strict answer our brief asks for
 //! - `markdown`: the review in prose that agents write otherwise, from
-//!   `lines` → `sections` (by `heading`) → `findings` (by `head`, `location`, `label`) → `body`
+//!   `lines` → `sections` (by `heading`) → `findings` (by `head`, `lead`, `label`, `location`, `link`) → `body`
 //! - `coverage`: what the agent says it did with each file
 //! - `failure`: replies that are no review
 
@@ -15,16 +15,21 @@ mod head;
 mod heading;
 mod json;
 mod label;
+mod lead;
 mod lines;
+mod link;
 mod location;
 mod markdown;
 mod sections;
 
+#[cfg(test)]
+mod replies;
+
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 
-use crate::finding::RawFinding;
-
-pub(crate) use coverage::{UnitReport, UnitState};
+use crate::finding::{RawFinding, Severity};
 
 /// Whether a reply is an answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +72,31 @@ pub(crate) struct Sections {
     pub(crate) verdict: String,
     /// Proposals for rules and prompts.
     pub(crate) proposals: String,
+}
+
+/// What an agent says it did with a unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum UnitState {
+    /// Read wholly.
+    Reviewed,
+    /// Read in part.
+    Partly,
+    /// Not read.
+    Not,
+}
+
+/// One agent's word about one unit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct UnitReport {
+    /// The id of the unit in a JSON answer, the path as written in a Markdown one.
+    pub(crate) unit: String,
+    /// What it says it did.
+    pub(crate) state: UnitState,
+    /// One changed line of the unit, verbatim; empty in Markdown.
+    pub(crate) echo: String,
+    /// What it opened for it, or the cell of the Markdown table.
+    pub(crate) looked: String,
 }
 
 /// What an agent says became of an earlier finding.
@@ -165,25 +195,23 @@ pub(crate) fn parse(reply: &str) -> ParsedReview {
     }
 }
 
-/// Gives every finding an id that is unique in its reply.
+/// Gives every finding an id that is unique in its reply: its own, or severity and position.
 fn number(findings: &mut [RawFinding]) {
-    let mut taken = std::collections::BTreeSet::new();
+    let mut taken = BTreeSet::new();
+    let mut copies: BTreeMap<String, u32> = BTreeMap::new();
     let mut counts = [0_u32; 4];
     for finding in findings {
-        let letter = finding
-            .severity
-            .map_or('F', crate::finding::Severity::letter);
+        let letter = finding.severity.map_or('F', Severity::letter);
         let count = &mut counts[finding.severity.map_or(3, |severity| severity as usize)];
         *count += 1;
-        let given = match finding.id.is_empty() {
-            true => format!("{letter}{count}"),
-            false => std::mem::take(&mut finding.id),
-        };
-        let mut id = given.clone();
-        let mut copy = 2;
+        if finding.id.is_empty() {
+            finding.id = format!("{letter}{count}");
+        }
+        let mut id = finding.id.clone();
         while !taken.insert(id.clone()) {
-            id = format!("{given}-{copy}");
-            copy += 1;
+            let copy = copies.entry(finding.id.clone()).or_insert(1);
+            *copy += 1;
+            id = format!("{}-{copy}", finding.id);
         }
         finding.id = id;
     }

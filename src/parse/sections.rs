@@ -1,8 +1,9 @@
 //! Divides the lines of a review into its parts and picks the last draft of several.
 //! What the parts say is left to `findings`, `coverage` and the reader.
 
-use super::head::{Lead, head};
+use super::head::head;
 use super::heading::{Heading, Part, Style, heading};
+use super::lead::Lead;
 use super::lines::Line;
 
 /// One stretch of a review under one heading.
@@ -56,9 +57,10 @@ pub(super) fn sections<'l, 't>(lines: &'l [Line<'t>]) -> Vec<Section<'l, 't>> {
     let all = divide(lines);
     let mut start = 0;
     let mut seen_findings = false;
+    let last_findings = all.iter().rposition(Section::holds_findings).unwrap_or(0);
     for (index, section) in all.iter().enumerate() {
         let again = section.part == Some(Part::Summary) && seen_findings;
-        if again && all[index..].iter().any(Section::holds_findings) {
+        if again && index < last_findings {
             start = index;
             seen_findings = false;
         }
