@@ -31,6 +31,7 @@ mod hooks;
 mod ledger;
 mod owed;
 mod page;
+mod parse;
 mod pipeline;
 mod process;
 mod pushed;

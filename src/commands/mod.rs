@@ -8,6 +8,7 @@ pub(crate) mod gate;
 pub(crate) mod hook;
 pub(crate) mod init;
 pub(crate) mod install;
+pub(crate) mod parse;
 pub(crate) mod resolve;
 pub(crate) mod review;
 pub(crate) mod status;

@@ -19,9 +19,9 @@ mod objects;
 #[cfg(test)]
 mod oracle;
 mod patches;
-mod refs;
 #[cfg(test)]
 mod random;
+mod refs;
 mod renames;
 mod similarity;
 mod staged;
