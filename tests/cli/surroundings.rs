@@ -144,14 +144,16 @@ fn names_with_quotes_spaces_and_umlauts_are_just_names() {
     for branch in [
         "it's-\"quoted\"",
         "$(touch${IFS}pwned)",
-        "`touch-pwned`",
-        "f;touch-pwned",
+        "`touch${IFS}pwned`",
+        "f;touch${IFS}pwned;",
         "grün/✓",
         "-dash&",
     ] {
         let full = format!("refs/heads/{branch}");
         repo.git(["update-ref", &full, "main"]);
         repo.git(["symbolic-ref", "HEAD", &full]);
+        // Equal commits would have equal ids, and so be on the remote already.
+        repo.write("branch.txt", branch);
         repo.commit_file("sp ace/naïve \"q\".js", FLAWED);
         let said = repo.push(["-q", "origin", &full]).code(1);
         assert!(said.stderr.contains("sp ace/na"), "{said}");
@@ -162,11 +164,7 @@ fn names_with_quotes_spaces_and_umlauts_are_just_names() {
     }
     for (path, _) in contents(&sandbox.path("")) {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        assert!(
-            !name.contains("pwned") && name != "hooked",
-            "{}",
-            path.display()
-        );
+        assert!(name != "pwned" && name != "hooked", "{}", path.display());
     }
 }
 
