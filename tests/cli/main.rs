@@ -4,5 +4,6 @@
 mod history;
 mod hooks;
 mod pushed_refs;
+mod store;
 mod support;
 mod surroundings;
