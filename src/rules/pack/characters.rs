@@ -1,4 +1,5 @@
-//! Characters that deceive the reader: they turn text around, or can't be seen.
+//! Characters that deceive the reader: they turn text around, can't be seen, or look like others.
+//! Characters that break programs are left to their compilers.
 
 use super::{
     Builtin, Form, Hit, Judgement, Place, everywhere, in_lenient_places, in_own_code, stands,

@@ -1,4 +1,5 @@
-//! What a commit should not carry: conflict markers, debugger calls, stray files, reminders.
+//! What merging and debugging leave behind in the text: conflict markers and debugger calls.
+//! Files and reminders left behind are in `strays`.
 
 use super::{
     Builtin, Form, Judgement, Place, everywhere, in_lenient_places, in_own_code, nowhere, stands,

@@ -3,13 +3,19 @@
 //!
 //! - `tokens`: access tokens in the formats their providers publish
 //! - `keys`: private keys
+//! - `safeguards`: checks that are switched off
 //! - `characters`: characters that deceive the reader
-//! - `leftovers`: what a commit should not carry: conflict markers, debugger calls, stray files
+//! - `leftovers`: conflict markers and debugger calls
+//! - `strays`: files, reminders and paths that belong to one machine or one moment
+//! - `workflows`: workflows that give their rights away
 
 mod characters;
 mod keys;
 mod leftovers;
+mod safeguards;
+mod strays;
 mod tokens;
+mod workflows;
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -109,7 +115,7 @@ pub(super) enum Judgement {
     Lowered(&'static str),
 }
 
-/// Every built-in rule that this module can decide, in order of ids within a topic.
+/// Every built-in rule that this module can decide, topic by topic.
 pub(super) static PACK: &[&Builtin] = &[
     &tokens::PROVIDER_TOKEN,
     &keys::PRIVATE_KEY,
@@ -117,6 +123,17 @@ pub(super) static PACK: &[&Builtin] = &[
     &characters::INVISIBLE_CHARACTER,
     &leftovers::CONFLICT_MARKER,
     &leftovers::DEBUGGER_LEFTOVER,
+    &strays::DO_NOT_MERGE,
+    &strays::LEFTOVER_FILE,
+    &strays::ABSOLUTE_PATH_IN_MANIFEST,
+    &strays::SYMLINK_ESCAPES,
+    &safeguards::SCANNER_SILENCED,
+    &safeguards::FOCUSED_TEST,
+    &safeguards::TLS_VERIFY_OFF,
+    &safeguards::REVIEW_EVASION_ATTRIBUTES,
+    &workflows::WORKFLOW_ALL_RIGHTS,
+    &workflows::WORKFLOW_HEAD_CHECKOUT,
+    &workflows::WORKFLOW_SCRIPT_INJECTION,
 ];
 
 /// The rule that compares two versions of the review's own settings; `config` decides it, here it
