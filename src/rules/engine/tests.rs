@@ -44,6 +44,12 @@ const PATTERNS: &[&str] = &[
     r"\xFF",
     "(?u)ä",
     "aab*c",
+    "^[xy]",
+    r"\A[xy]b?",
+    r"[19]$",
+    r"[19]\z",
+    r"[fo]\s+[19]",
+    r"(?-m:^)z",
 ];
 
 #[test]

@@ -7,7 +7,7 @@ use super::super::pattern::parse;
 use super::required_keywords;
 
 fn keywords(pattern: &str) -> Option<Vec<String>> {
-    let set = required_keywords(&parse(pattern).unwrap())?;
+    let set = required_keywords(&parse(pattern, false).unwrap())?;
     Some(
         set.into_iter()
             .map(|word| String::from_utf8_lossy(&word).into_owned())
@@ -120,7 +120,9 @@ fn each_match_contains_a_keyword() {
     for _ in 0..3_000 {
         let depth = 2 + u32::try_from(numbers.below(4)).unwrap();
         let pattern = numbers.pattern(depth);
-        let Ok(hir) = parse(&pattern) else { continue };
+        let Ok(hir) = parse(&pattern, false) else {
+            continue;
+        };
         let Some(words) = required_keywords(&hir) else {
             continue;
         };
