@@ -1,6 +1,8 @@
 //! Which language a file is written in, and whether a place of a line is code, comment or string.
 //! It reads quotes and comment signs only; it is no parser.
 
+use std::ops::Range;
+
 use crate::diff::RepoPath;
 
 /// Of a longer line only so many bytes before a place are read.
@@ -154,6 +156,36 @@ impl Language {
                 before
             })
             .collect()
+    }
+
+    /// The line numbers (1-based) of the test modules inside a source file: in Rust, what stands
+    /// between a `mod … {` after a `cfg` of `test` and the next brace at the start of a line.
+    pub(super) fn inline_tests(self, text: &[u8]) -> Vec<Range<u32>> {
+        let mut modules = Vec::new();
+        if self != Self::Rust {
+            return modules;
+        }
+        let mut marked = false;
+        let mut start = None;
+        for (line, number) in text.split(|byte| *byte == b'\n').zip(1..) {
+            if let Some(first) = start {
+                if line.starts_with(b"}") {
+                    modules.push(first..number);
+                    start = None;
+                }
+            } else if line.starts_with(b"#[cfg(") {
+                marked = [&b"(test)"[..], b"(test,", b" test,", b" test)"]
+                    .iter()
+                    .any(|word| find(line, word).is_some());
+            } else if !line.is_empty() && !line.starts_with(b"#") && !line.starts_with(b"//") {
+                let is_module = line.starts_with(b"mod ") || line.starts_with(b"pub");
+                let opens = line.trim_ascii_end().ends_with(b"{");
+                start = (marked && is_module && opens && find(line, b"mod ").is_some())
+                    .then_some(number);
+                marked = false;
+            }
+        }
+        modules
     }
 
     /// Reads `line` up to `place`: what stands there, and what is open after it.
@@ -313,6 +345,16 @@ mod tests {
         ] {
             assert_eq!(at_sign(path, text), Region::Literal, "{text} in {path}");
         }
+    }
+
+    #[test]
+    fn test_modules_of_rust_are_found() {
+        let text = b"fn a() {\n}\n#[cfg(test)]\nmod tests {\n    x\n}\nfn b() {\n}\n\
+            #[cfg(all(test, unix))]\n#[x]\npub(crate) mod more {\n}\n\
+            #[cfg(test)]\nmod files;\nmod no {\n}\n#[cfg(testing)]\nmod no {\n}\n\
+            #[cfg(test)]\nmod open {\n";
+        assert_eq!(Language::Rust.inline_tests(text), [4..6, 11..12]);
+        assert_eq!(Language::Go.inline_tests(text), []);
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub(super) struct FileFacts<'a> {
     /// Read when a rule first asks for it, so that many hits cost one reading.
     starts: OnceCell<Vec<usize>>,
     carries: OnceCell<Vec<Carry>>,
+    inline_tests: OnceCell<Vec<Range<u32>>>,
 }
 
 impl<'a> FileFacts<'a> {
@@ -35,6 +36,7 @@ impl<'a> FileFacts<'a> {
             language: Language::of(file.path),
             starts: OnceCell::new(),
             carries: OnceCell::new(),
+            inline_tests: OnceCell::new(),
         }
     }
 
@@ -52,18 +54,32 @@ impl<'a> FileFacts<'a> {
         Some(without_line_end(&text[start..end]))
     }
 
+    /// What sort of text line `number` is: that of the file, or a test inside it.
+    pub(super) fn kind_of(&self, number: u32) -> PathKind {
+        let tests = self.inline_tests.get_or_init(|| {
+            let text = self.file.new_text.unwrap_or_default();
+            self.language.inline_tests(text)
+        });
+        let is_test = tests.iter().any(|lines| lines.contains(&number));
+        if is_test && self.kind == PathKind::Source {
+            PathKind::Test
+        } else {
+            self.kind
+        }
+    }
+
     /// What stands at byte `place` of an added line.
     pub(super) fn region(&self, line: &AddedLine<'_>, text: &[u8], place: usize) -> Region {
         let carries = self.carries.get_or_init(|| {
             let text = self.file.new_text.unwrap_or_default();
             self.language.carries(text)
         });
-        let carried = usize::try_from(line.no)
+        let open = usize::try_from(line.no)
             .ok()
             .and_then(|number| carries.get(number.checked_sub(1)?))
             .copied()
             .unwrap_or(Carry::Nothing);
-        self.language.region(text, place, carried)
+        self.language.region(text, place, open)
     }
 }
 
@@ -183,7 +199,7 @@ impl RuleSet {
             }
             Check::House { .. } => return None,
         };
-        let (severity, note) = self.weigh(rule, judgement, facts)?;
+        let (severity, note) = self.weigh(rule, judgement, facts, facts.kind)?;
         Some(Found {
             rule,
             form: 0,
@@ -223,7 +239,8 @@ impl RuleSet {
                 judgement
             }
         };
-        let (severity, note) = self.weigh(rule, judgement, facts)?;
+        let kind = facts.kind_of(line.no);
+        let (severity, note) = self.weigh(rule, judgement, facts, kind)?;
         Some(Found {
             rule,
             form,
@@ -233,12 +250,13 @@ impl RuleSet {
         })
     }
 
-    /// The severity a judgement has in this file, and why if it is not the rule's own.
+    /// The severity a judgement has in text of this kind, and why if it is not the rule's own.
     fn weigh(
         &self,
         rule: usize,
         judgement: Judgement,
         facts: &FileFacts<'_>,
+        kind: PathKind,
     ) -> Option<(Severity, Option<String>)> {
         let rule = &self.rules[rule];
         let lowered = |why: &str| {
@@ -247,13 +265,13 @@ impl RuleSet {
             Some((Severity::Suggestion, note))
         };
         let lenient = match &rule.check {
-            Check::Builtin(builtin) => (builtin.lowers)(facts),
+            Check::Builtin(builtin) => (builtin.lowers)(facts, kind),
             Check::House { .. } => false,
         };
         match judgement {
             Judgement::Passes => None,
             Judgement::Lowered(why) => lowered(why),
-            _ if lenient => lowered(&format!("the file is {}", facts.kind.as_phrase())),
+            _ if lenient => lowered(&format!("this is {}", kind.as_phrase())),
             Judgement::Raised(why) if !rule.configured && rule.severity < Severity::Critical => {
                 Some((
                     Severity::Critical,

@@ -174,7 +174,7 @@ fn an_override_keeps_the_lenience_of_tests() {
 #[test]
 fn a_lowered_finding_says_why() {
     let found = scan_text(pack(), "tests/a.rs", b"dbg!(x);\n");
-    let note = "Only a suggestion here, because the file is a test.";
+    let note = "Only a suggestion here, because this is a test.";
     assert!(found[0].body.ends_with(note), "{}", found[0].body);
 }
 
@@ -182,7 +182,8 @@ fn a_lowered_finding_says_why() {
 fn each_ingredient_changes_the_digest() {
     let mut base = spec("r", "abc");
     base.paths = vec!["a/**".to_owned()];
-    let changes: [(&str, fn(&mut RuleSpec)); 8] = [
+    type Change = fn(&mut RuleSpec);
+    let changes: [(&str, Change); 8] = [
         ("id", |rule| rule.id = "s".to_owned()),
         ("severity", |rule| rule.severity = Severity::Suggestion),
         ("paths", |rule| rule.paths = vec!["b/**".to_owned()]),

@@ -44,8 +44,9 @@ pub(super) struct Builtin {
     pub(super) history: bool,
     /// True for the files it looks at.
     pub(super) reaches: fn(&FileFacts<'_>) -> bool,
-    /// True for the files where it is only a suggestion.
-    pub(super) lowers: fn(&FileFacts<'_>) -> bool,
+    /// True where it is only a suggestion; the second value is the kind of the text in question,
+    /// which may be a test inside a source file.
+    pub(super) lowers: fn(&FileFacts<'_>, PathKind) -> bool,
     /// What it looks for in added lines.
     pub(super) forms: &'static [Form],
     /// What it looks for in the file as a whole, its path and mode.
@@ -121,6 +122,7 @@ pub(super) static PACK: &[&Builtin] = &[
     &keys::PRIVATE_KEY,
     &characters::BIDI_CONTROL,
     &characters::INVISIBLE_CHARACTER,
+    &characters::HOMOGLYPH_IDENTIFIER,
     &leftovers::CONFLICT_MARKER,
     &leftovers::DEBUGGER_LEFTOVER,
     &strays::DO_NOT_MERGE,
@@ -193,12 +195,12 @@ fn everywhere(_: &FileFacts<'_>) -> bool {
     true
 }
 
-fn nowhere(_: &FileFacts<'_>) -> bool {
+fn nowhere(_: &FileFacts<'_>, _: PathKind) -> bool {
     false
 }
 
-fn in_lenient_places(facts: &FileFacts<'_>) -> bool {
-    facts.kind.is_lenient()
+fn in_lenient_places(_: &FileFacts<'_>, kind: PathKind) -> bool {
+    kind.is_lenient()
 }
 
 /// Files that somebody in this project writes for a machine to read.

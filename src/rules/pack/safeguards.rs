@@ -66,7 +66,7 @@ pub(super) static FOCUSED_TEST: Builtin = Builtin {
         },
         Form {
             title: "test marked to run alone",
-            pattern: r#"\b(?:it|describe|context|specify|example|scenario|feature)\b.*(?:\bfocus: true\b|, ?:focus\b)"#,
+            pattern: r"\b(?:it|describe|context|specify|example|scenario|feature)\b.*(?:\bfocus: true\b|, ?:focus\b)",
             languages: &[Ruby],
             place: Place::Code,
             judge: no_method,
@@ -91,7 +91,7 @@ pub(super) static TLS_VERIFY_OFF: Builtin = Builtin {
     mend: "Leave the check on, and give the client the certificate authority that it lacks.",
     history: false,
     reaches: in_running_code,
-    lowers: nowhere,
+    lowers: in_lenient_places,
     forms: TLS_FORMS,
     whole_file: None,
 };
@@ -198,11 +198,8 @@ pub(super) static REVIEW_EVASION_ATTRIBUTES: Builtin = Builtin {
     whole_file: None,
 };
 
-fn outside_real_tests(facts: &FileFacts<'_>) -> bool {
-    matches!(
-        facts.kind,
-        PathKind::Fixture | PathKind::Example | PathKind::Prose
-    )
+fn outside_real_tests(_: &FileFacts<'_>, kind: PathKind) -> bool {
+    kind.is_lenient() && kind != PathKind::Test
 }
 
 /// Code and settings of the product: tests talk to themselves, and examples to nobody.

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::diff::{Mode, RepoPath};
 use crate::finding::Severity;
-use crate::rules::paths::path_kind;
+use crate::rules::paths::{PathKind, path_kind};
 use crate::rules::scan::FileFacts;
 
 pub(super) static DO_NOT_MERGE: Builtin = Builtin {
@@ -134,10 +134,10 @@ fn is_leftover(facts: &FileFacts<'_>) -> Judgement {
 }
 
 /// A test's own `node_modules` is a fixture, although the path says vendored.
-fn below_lenient_folder(facts: &FileFacts<'_>) -> bool {
+fn below_lenient_folder(facts: &FileFacts<'_>, kind: PathKind) -> bool {
     let path = facts.file.path.to_str_lossy();
     let folders = path.split("node_modules/").next().unwrap_or_default();
-    facts.kind.is_lenient() || path_kind(&RepoPath::new(format!("{folders}x"))).is_lenient()
+    kind.is_lenient() || path_kind(&RepoPath::new(format!("{folders}x"))).is_lenient()
 }
 
 fn leads_out(facts: &FileFacts<'_>) -> Judgement {
@@ -147,7 +147,7 @@ fn leads_out(facts: &FileFacts<'_>) -> Judgement {
     };
     let absolute = matches!(target, [b'/' | b'\\', ..] | [b'A'..=b'Z' | b'a'..=b'z', b':', ..]);
     let path = facts.file.path.as_bytes();
-    let mut depth = path.iter().filter(|byte| **byte == b'/').count();
+    let mut depth = memchr::memchr_iter(b'/', path).count();
     for part in target.split(|byte| matches!(byte, b'/' | b'\\')) {
         match part {
             b"" | b"." => {}
