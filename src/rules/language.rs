@@ -174,7 +174,7 @@ impl Language {
                     start = None;
                 }
             } else if line.starts_with(b"#[cfg(") {
-                marked = [&b"(test)"[..], b"(test,", b" test,", b" test)"]
+                marked |= [&b"(test)"[..], b"(test,", b" test,", b" test)"]
                     .iter()
                     .any(|word| find(line, word).is_some());
             } else if !line.is_empty() && !line.starts_with(b"#") && !line.starts_with(b"//") {
@@ -350,7 +350,7 @@ mod tests {
     #[test]
     fn test_modules_of_rust_are_found() {
         let text = b"fn a() {\n}\n#[cfg(test)]\nmod tests {\n    x\n}\nfn b() {\n}\n\
-            #[cfg(all(test, unix))]\n#[x]\npub(crate) mod more {\n}\n\
+            #[cfg(all(test, unix))]\n#[cfg(x)]\npub(crate) mod more {\n}\n\
             #[cfg(test)]\nmod files;\nmod no {\n}\n#[cfg(testing)]\nmod no {\n}\n\
             #[cfg(test)]\nmod open {\n";
         assert_eq!(Language::Rust.inline_tests(text), [4..6, 11..12]);

@@ -178,11 +178,13 @@ fn a_lowered_finding_says_why() {
     assert!(found[0].body.ends_with(note), "{}", found[0].body);
 }
 
+/// Changes one ingredient of a rule.
+type Change = fn(&mut RuleSpec);
+
 #[test]
 fn each_ingredient_changes_the_digest() {
     let mut base = spec("r", "abc");
     base.paths = vec!["a/**".to_owned()];
-    type Change = fn(&mut RuleSpec);
     let changes: [(&str, Change); 8] = [
         ("id", |rule| rule.id = "s".to_owned()),
         ("severity", |rule| rule.severity = Severity::Suggestion),
