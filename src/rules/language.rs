@@ -158,34 +158,33 @@ impl Language {
             .collect()
     }
 
-    /// The line numbers (1-based) of the test modules inside a source file: in Rust, what stands
-    /// between a `mod … {` after a `cfg` of `test` and the next brace at the start of a line.
+    /// The line numbers (1-based) of the tests inside a source file: in Rust, the items at the
+    /// start of a line that `#[test]` or a `cfg` of `test` marks, up to their closing brace.
     pub(super) fn inline_tests(self, text: &[u8]) -> Vec<Range<u32>> {
-        let mut modules = Vec::new();
+        let mut tests = Vec::new();
         if self != Self::Rust {
-            return modules;
+            return tests;
         }
         let mut marked = false;
         let mut start = None;
         for (line, number) in text.split(|byte| *byte == b'\n').zip(1..) {
             if let Some(first) = start {
                 if line.starts_with(b"}") {
-                    modules.push(first..number);
+                    tests.push(first..number);
                     start = None;
                 }
-            } else if line.starts_with(b"#[cfg(") {
-                marked |= [&b"(test)"[..], b"(test,", b" test,", b" test)"]
-                    .iter()
-                    .any(|word| find(line, word).is_some());
-            } else if !line.is_empty() && !line.starts_with(b"#") && !line.starts_with(b"//") {
-                let is_module = line.starts_with(b"mod ") || line.starts_with(b"pub");
+            } else if line.starts_with(b"#[") {
+                marked |= line.starts_with(b"#[test]")
+                    || [&b"(test)"[..], b"(test,", b" test,", b" test)"]
+                        .iter()
+                        .any(|word| line.starts_with(b"#[cfg(") && find(line, word).is_some());
+            } else if !line.trim_ascii().is_empty() && !line.starts_with(b"//") {
                 let opens = line.trim_ascii_end().ends_with(b"{");
-                start = (marked && is_module && opens && find(line, b"mod ").is_some())
-                    .then_some(number);
+                start = (marked && opens).then_some(number);
                 marked = false;
             }
         }
-        modules
+        tests
     }
 
     /// Reads `line` up to `place`: what stands there, and what is open after it.
@@ -348,12 +347,12 @@ mod tests {
     }
 
     #[test]
-    fn test_modules_of_rust_are_found() {
+    fn tests_inside_rust_files_are_found() {
         let text = b"fn a() {\n}\n#[cfg(test)]\nmod tests {\n    x\n}\nfn b() {\n}\n\
             #[cfg(all(test, unix))]\n#[cfg(x)]\npub(crate) mod more {\n}\n\
             #[cfg(test)]\nmod files;\nmod no {\n}\n#[cfg(testing)]\nmod no {\n}\n\
-            #[cfg(test)]\nmod open {\n";
-        assert_eq!(Language::Rust.inline_tests(text), [4..6, 11..12]);
+            #[test]\nfn c() {\n}\n#[cfg(test)]\nmod open {\n";
+        assert_eq!(Language::Rust.inline_tests(text), [4..6, 11..12, 21..22]);
         assert_eq!(Language::Go.inline_tests(text), []);
     }
 

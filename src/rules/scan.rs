@@ -2,6 +2,7 @@
 //! How a hit reads is left to `wording`.
 
 use std::cell::OnceCell;
+use std::collections::HashMap;
 use std::ops::{ControlFlow, Range};
 
 use super::engine::{Match, without_line_end};
@@ -26,6 +27,7 @@ pub(super) struct FileFacts<'a> {
     starts: OnceCell<Vec<usize>>,
     carries: OnceCell<Vec<Carry>>,
     inline_tests: OnceCell<Vec<Range<u32>>>,
+    balance: OnceCell<HashMap<[u8; 16], i64>>,
 }
 
 impl<'a> FileFacts<'a> {
@@ -37,6 +39,7 @@ impl<'a> FileFacts<'a> {
             starts: OnceCell::new(),
             carries: OnceCell::new(),
             inline_tests: OnceCell::new(),
+            balance: OnceCell::new(),
         }
     }
 
@@ -68,6 +71,26 @@ impl<'a> FileFacts<'a> {
         }
     }
 
+    /// True if the base version has this line, but for white space around it, at least as often as
+    /// the head version: then the change moved it. False if the caller hasn't both versions.
+    pub(super) fn is_moved(&self, line: &[u8]) -> bool {
+        let (Some(old), Some(new)) = (self.file.old_text, self.file.new_text) else {
+            return false;
+        };
+        let balance = self.balance.get_or_init(|| {
+            let mut balance = HashMap::new();
+            for (text, step) in [(old, -1), (new, 1)] {
+                for line in text.split(|byte| *byte == b'\n') {
+                    *balance.entry(line_key(line)).or_default() += step;
+                }
+            }
+            balance
+        });
+        balance
+            .get(&line_key(line))
+            .is_some_and(|added| *added <= 0)
+    }
+
     /// What stands at byte `place` of an added line.
     pub(super) fn region(&self, line: &AddedLine<'_>, text: &[u8], place: usize) -> Region {
         let carries = self.carries.get_or_init(|| {
@@ -81,6 +104,13 @@ impl<'a> FileFacts<'a> {
             .unwrap_or(Carry::Nothing);
         self.language.region(text, place, open)
     }
+}
+
+/// Stands for a line without the white space around it.
+fn line_key(line: &[u8]) -> [u8; 16] {
+    let mut key = [0; 16];
+    key.copy_from_slice(&blake3::hash(line.trim_ascii()).as_bytes()[..16]);
+    key
 }
 
 /// One rule that holds against one line, or against the file.
@@ -212,6 +242,10 @@ impl RuleSet {
     fn judge<'a>(&self, hit: &Match<'a>, facts: &FileFacts<'a>) -> Option<Found<'a>> {
         let (rule, form) = self.owners[hit.pattern];
         let line = facts.file.added[hit.index];
+        // A secret is published wherever it stands.
+        if !self.rules[rule].history && facts.is_moved(line.text) {
+            return None;
+        }
         let judgement = match &self.rules[rule].check {
             Check::House { .. } => Judgement::Stands,
             Check::Builtin(builtin) => {

@@ -302,6 +302,30 @@ fn an_anchor_stands_for_rule_and_line_but_not_for_its_end_or_number() {
 }
 
 #[test]
+fn moved_lines_are_no_findings_unless_they_are_secrets() {
+    let mut token = spec("token", "corp_[a-z]{4}");
+    token.history = true;
+    let set = set_of(&[spec("r", "abc"), token]);
+    let count = |old: &str, new: &str, no: u32| {
+        let text = new.lines().nth(no as usize - 1).unwrap().as_bytes();
+        let added = [AddedLine { no, text }];
+        let file = FileUnderReview {
+            path: &RepoPath::from("a.c"),
+            mode: Mode::Regular,
+            old_mode: Some(Mode::Regular),
+            added: &added,
+            new_text: Some(new.as_bytes()),
+            old_text: Some(old.as_bytes()),
+        };
+        set.scan(&file).len()
+    };
+    assert_eq!(count("x\n", "x\nabc\n", 2), 1);
+    assert_eq!(count("abc\nx\n", "x\n  abc\r\n", 2), 0);
+    assert_eq!(count("abc\nx\n", "abc\nx\nabc\n", 3), 1);
+    assert_eq!(count("corp_aaaa\nx\n", "x\ncorp_aaaa\n", 2), 1);
+}
+
+#[test]
 fn findings_come_in_order_of_lines_then_rules() {
     let set = set_of(&[spec("second", "[a-z]bc"), spec("first", "abc")]);
     let ids: Vec<_> = scan_text(&set, "a.c", b"abc\nabc\n")

@@ -116,7 +116,11 @@ static TLS_FORMS: &[Form] = &[
         r"\b(?:requests|httpx|session|client|aiohttp)\b.*\bverify[ \t]*=[ \t]*False\b"
     ),
     tls!(&[Python], Code, r"\bssl\._create_unverified_context\b"),
-    tls!(&[Python], Code, r"\bssl\.CERT_NONE\b"),
+    tls!(
+        &[Python],
+        Code,
+        r"\b(?:verify_mode|cert_reqs)[ \t]*=[ \t]*(?:ssl\.)?CERT_NONE[ \t]*(?:[,;)#]|$)"
+    ),
     tls!(
         &[JavaScript],
         OutsideComments,
@@ -350,6 +354,11 @@ mod tests {
         for (path, line) in [
             ("a.py", "requests.get(url, verify=True)"),
             ("a.py", "form.save(verify=False)"),
+            ("a.py", "if ctx.verify_mode == ssl.CERT_NONE:"),
+            (
+                "a.py",
+                "ctx.verify_mode = ssl.CERT_NONE if insecure else ssl.CERT_REQUIRED",
+            ),
             ("a.py", "# requests.get(url, verify=False)"),
             ("tests/a.py", "requests.get(url, verify=False)"),
             ("a.go", "InsecureSkipVerify: cfg.Insecure"),
