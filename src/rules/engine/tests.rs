@@ -128,6 +128,25 @@ fn windows_cover_the_line_with_overlap() {
 }
 
 #[test]
+fn anchors_of_patterns_without_keywords_are_those_of_the_line() {
+    for pattern in [
+        "^[xy]",
+        "[xy]$",
+        r"\A[xy]",
+        r"[xy]\z",
+        "(?-m:^)[xy]",
+        r"^[xy]$",
+    ] {
+        let found = all(&engine(&[pattern]), &[b"--", b"x", b"--"]);
+        assert_eq!(found, BTreeSet::from([(0, 1, 0, 1)]), "{pattern}");
+    }
+    assert_eq!(
+        all(&engine(&[r"[xy]\s[xy]"]), &[b"x", b"y"]),
+        BTreeSet::new()
+    );
+}
+
+#[test]
 fn line_ends_are_no_part_of_the_line() {
     assert_eq!(without_line_end(b"a\r\n"), b"a");
     assert_eq!(without_line_end(b"a\n"), b"a");
