@@ -49,8 +49,14 @@ pub(crate) struct Global {
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct ScopeArgs {
     /// What is staged, instead of the current branch
-    #[arg(long, conflicts_with = "base")]
+    #[arg(long, conflicts_with_all = ["commit", "range", "base"])]
     pub(crate) staged: bool,
+    /// One commit, against its first parent
+    #[arg(long, value_name = "REV", conflicts_with_all = ["range", "base"])]
+    pub(crate) commit: Option<String>,
+    /// From A to B; with three dots, from where B left A
+    #[arg(long, value_name = "A..B", conflicts_with = "base")]
+    pub(crate) range: Option<String>,
     /// Compare the branch with this revision, instead of the remote's default branch
     #[arg(long, value_name = "REV")]
     pub(crate) base: Option<String>,
@@ -63,6 +69,14 @@ pub(crate) enum Format {
     #[default]
     Terminal,
     /// For programs
+    Json,
+}
+
+/// How to print a result that only programs read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum JsonOnly {
+    /// For programs
+    #[default]
     Json,
 }
 
@@ -119,6 +133,32 @@ pub(crate) enum Command {
         /// Only the settings, each with its origin
         #[arg(long)]
         config: bool,
+    },
+    /// Print exactly the patch that is reviewed
+    Diff {
+        #[command(flatten)]
+        scope: ScopeArgs,
+        /// The same as --range
+        #[arg(value_name = "A..B", conflicts_with_all = ["staged", "commit", "range", "base"])]
+        between: Option<String>,
+    },
+    /// Print the findings that a raw review holds
+    Parse {
+        /// A file with one raw review, or - for standard input
+        #[arg(value_name = "FILE")]
+        input: String,
+        /// How to print them
+        #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+        format: Format,
+    },
+    /// Join raw findings of several agents, given as JSON, into findings
+    Consolidate {
+        /// Files with raw findings, or - for standard input
+        #[arg(value_name = "FILE", required = true)]
+        inputs: Vec<String>,
+        /// How to print them
+        #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+        format: JsonOnly,
     },
     /// Write a commented .deep-review.toml
     Init,

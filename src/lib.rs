@@ -68,6 +68,14 @@ pub fn run(cli: Cli) -> ExitCode {
             commands::resolve::reopen(ids, message.as_deref(), &ui)
         }
         Some(Command::Explain { scope, config }) => commands::explain::run(scope, *config, &ui),
+        Some(Command::Diff { scope, between }) => {
+            commands::diff::run(scope, between.as_deref(), &ui)
+        }
+        Some(Command::Parse { input, format }) => commands::standalone::parse(input, *format, &ui),
+        Some(Command::Consolidate {
+            inputs,
+            format: cli::JsonOnly::Json,
+        }) => commands::standalone::consolidate(inputs, &ui),
         Some(Command::Init) => commands::init::run(&ui),
         Some(Command::Install) => commands::install::install(&ui),
         Some(Command::Uninstall) => commands::install::uninstall(&ui),

@@ -177,6 +177,76 @@ pub(crate) fn branch(repo: &Repo, policy: &OwedPolicy, base: Option<&str>) -> Re
     })
 }
 
+/// What one commit owes against its first parent, or against nothing if it has none.
+pub(crate) fn commit(repo: &Repo, revision: &str) -> Result<Target> {
+    let id = repo.commit(revision)?;
+    let commit = repo.commit_of(&id)?;
+    let base = match commit.parents.first() {
+        Some(parent) => Base {
+            commit: Some(*parent),
+            tree: repo.tree_of(parent)?,
+            why: format!("its first parent, {}", parent.short()),
+        },
+        None => Base {
+            commit: None,
+            tree: repo.empty_tree(),
+            why: "the empty tree, because it has no parent".to_owned(),
+        },
+    };
+    Ok(Target {
+        name: revision.to_owned(),
+        base,
+        head: Some(id),
+        paid: None,
+        commits: vec![commit],
+        protected: false,
+        notes: shallow_note(repo)?,
+    })
+}
+
+/// What stands between two commits: `A..B` compares them, `A...B` begins at their merge base. A
+/// missing side is HEAD.
+pub(crate) fn range(repo: &Repo, range: &str) -> Result<Target> {
+    let or_head = |revision: &str| match revision {
+        "" => "HEAD".to_owned(),
+        named => named.to_owned(),
+    };
+    let (from, to, from_merge_base) = match (range.split_once("..."), range.split_once("..")) {
+        (Some((from, to)), _) => (or_head(from), or_head(to), true),
+        (None, Some((from, to))) => (or_head(from), or_head(to), false),
+        (None, None) => {
+            return Err(anyhow!("`{range}` has no `..`"))
+                .context("cannot understand the range")
+                .hint("write A..B, or A...B to begin where B left A");
+        }
+    };
+    let side = Side {
+        tip: repo.commit(&from)?,
+        name: from.clone(),
+    };
+    let head = repo.commit(&to)?;
+    let base = if from_merge_base {
+        meet(repo, &head, &side)?
+            .ok_or_else(|| anyhow!("`{from}` and `{to}` have no commit in common"))
+            .hint("compare them directly with `A..B`")?
+    } else {
+        Base {
+            commit: Some(side.tip),
+            tree: repo.tree_of(&side.tip)?,
+            why: format!("{from}, {}", side.tip.short()),
+        }
+    };
+    Ok(Target {
+        name: range.to_owned(),
+        commits: repo.new_commits(&head, &[side.tip])?,
+        base,
+        head: Some(head),
+        paid: None,
+        protected: false,
+        notes: shallow_note(repo)?,
+    })
+}
+
 /// What each ref of a push owes. `remote` and `url` are what the hook was told; refs that owe the
 /// same review share one.
 pub(crate) fn pushed(

@@ -95,6 +95,14 @@ impl Page {
         self
     }
 
+    /// Puts a span before the first finished line.
+    pub(crate) fn lead(&mut self, style: Style, text: impl Into<String>) -> &mut Self {
+        if let Some(first) = self.lines.first_mut() {
+            first.insert(0, (style, text.into()));
+        }
+        self
+    }
+
     /// Appends all lines of another page.
     pub(crate) fn append(&mut self, other: Self) -> &mut Self {
         self.lines.extend(other.lines);

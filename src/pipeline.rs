@@ -34,6 +34,16 @@ pub(crate) enum Scope {
         /// A base given by hand.
         base: Option<String>,
     },
+    /// One commit against its first parent.
+    Commit {
+        /// What names it.
+        revision: String,
+    },
+    /// One commit against another.
+    Range {
+        /// `A..B`, or `A...B` to begin where B left A.
+        range: String,
+    },
     /// What a push would publish.
     Pushed {
         /// The refs.
@@ -51,6 +61,8 @@ impl Scope {
         match self {
             Self::Staged => "staged",
             Self::Branch { .. } => "branch",
+            Self::Commit { .. } => "commit",
+            Self::Range { .. } => "range",
             Self::Pushed { .. } => "push",
         }
     }

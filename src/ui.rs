@@ -1,7 +1,7 @@
 //! The only writer to the terminal: streams, colour, width, and harmless foreign text.
 //! Callers say what they mean (a result, a status, a warning); a closed stream is no error.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 
 use crate::env;
 use crate::error::hints;
@@ -69,6 +69,19 @@ impl Ui {
         let mut out = io::stdout().lock();
         // A reader that went away (`| head`) is no failure of ours.
         let _ = out.write_all(bytes).and_then(|()| out.flush());
+    }
+
+    /// Where a patch goes: byte for byte to a file or a pipe, made harmless on a terminal.
+    pub(crate) fn patch(&self) -> BufWriter<Box<dyn Write>> {
+        let out = io::stdout();
+        BufWriter::with_capacity(
+            1 << 16,
+            if out.is_terminal() {
+                Box::new(Harmless(out))
+            } else {
+                Box::new(out)
+            },
+        )
     }
 
     /// Writes a page to standard error whatever the volume: what blocks a push must be read.
@@ -145,6 +158,31 @@ fn width() -> usize {
         .or_else(terminal)
         .unwrap_or(80)
         .clamp(40, 160)
+}
+
+/// Shows bytes line by line without letting the terminal obey them.
+struct Harmless(io::Stdout);
+
+impl Write for Harmless {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // Whole lines only, unless there is none: a character must not be cut in two.
+        let end = bytes.iter().rposition(|byte| *byte == b'\n');
+        let taken = &bytes[..end.map_or(bytes.len(), |end| end + 1)];
+        for line in taken.split_inclusive(|byte| *byte == b'\n') {
+            let (text, end) = match line.split_last() {
+                Some((b'\n', text)) => (text, "\n"),
+                _ => (line, ""),
+            };
+            let text = harmless(&String::from_utf8_lossy(text));
+            self.0.write_all(text.as_bytes())?;
+            self.0.write_all(end.as_bytes())?;
+        }
+        Ok(taken.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// A page as text without colour, for a file.

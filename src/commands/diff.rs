@@ -1,27 +1,44 @@
 //! `deep-review diff`: prints exactly the patch that is reviewed.
-//! Which two commits are compared is left to the caller.
 
 use std::io::Write;
 
 use anyhow::Result;
 
-use crate::diff::{Change, Oid, unified};
+use crate::cli::ScopeArgs;
+use crate::diff::{Change, unified};
+use crate::error::Exit;
 use crate::git::{ReadLimits, Repo};
+use crate::pipeline::{Scope, Session};
+use crate::ui::Ui;
 
-/// Writes the patch between two commits.
-pub(crate) fn run(repo: &Repo, base: &Oid, head: &Oid, out: &mut dyn Write) -> Result<()> {
-    let changes = repo.changes(&repo.tree_of(base)?, &repo.tree_of(head)?)?;
-    write_patches(repo, changes, out)
+pub(crate) fn run(scope: &ScopeArgs, between: Option<&str>, ui: &Ui) -> Result<Exit> {
+    let mut session = Session::open()?;
+    let scope = match between {
+        Some(range) => Scope::Range {
+            range: range.to_owned(),
+        },
+        None => Scope::from(scope),
+    };
+    let (targets, _) = session.owed(&scope)?;
+    let mut out = ui.patch();
+    for target in &targets {
+        let changes = session.head_changes(target)?;
+        write_patches(&session.repo, changes, &mut out)?;
+    }
+    // A reader that went away (`| head`) is no failure of ours.
+    let _ = out.flush();
+    Ok(Exit::Pass)
 }
 
 /// Writes the patches of these changes in their order, holding only a few at a time.
-pub(crate) fn write_patches(repo: &Repo, changes: Vec<Change>, out: &mut dyn Write) -> Result<()> {
+fn write_patches(repo: &Repo, changes: Vec<Change>, out: &mut dyn Write) -> Result<()> {
     let changes = unified::as_printed(changes);
     let limits = ReadLimits {
         abbreviate: true,
         ..ReadLimits::default()
     };
     let names = repo.names();
+    let mut gone = false;
     repo.stream_patches(
         &changes,
         &limits,
@@ -29,6 +46,9 @@ pub(crate) fn write_patches(repo: &Repo, changes: Vec<Change>, out: &mut dyn Wri
             let mut text = Vec::new();
             unified::write(change, patch, names, &mut text).map(|()| text)
         },
-        |text| Ok(out.write_all(&text?)?),
+        |text| {
+            gone = gone || out.write_all(&text?).is_err();
+            Ok(())
+        },
     )
 }

@@ -48,10 +48,15 @@ pub(crate) fn run(event: &HookEvent, ui: &Ui) -> Result<Exit> {
             ui.status(&format!("deep-review: {}: {}", nothing.name, nothing.why));
         }
     } else {
-        let mut page = Page::new();
-        page.line(Style::Strong, "deep-review");
-        page.append(report::push_page(&report, ui.width()));
-        ui.notice(&page);
+        let mut page = report::push_page(&report, ui.width());
+        if page.len() == 1 {
+            page.lead(Style::Strong, "deep-review: ");
+            ui.notice(&page);
+        } else {
+            let mut headed = Page::new();
+            headed.line(Style::Strong, "deep-review").append(page);
+            ui.notice(&headed);
+        }
     }
     Ok(Exit::from(&report.verdict))
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod consolidate;
 pub(crate) mod demo;
+pub(crate) mod diff;
 pub(crate) mod explain;
 pub(crate) mod findings;
 pub(crate) mod gate;
@@ -11,6 +12,7 @@ pub(crate) mod install;
 pub(crate) mod parse;
 pub(crate) mod resolve;
 pub(crate) mod review;
+pub(crate) mod standalone;
 pub(crate) mod status;
 
 use crate::cli::ScopeArgs;
@@ -20,12 +22,17 @@ use crate::pipeline::Scope;
 
 impl From<&ScopeArgs> for Scope {
     fn from(arguments: &ScopeArgs) -> Self {
-        if arguments.staged {
-            Self::Staged
-        } else {
-            Self::Branch {
+        match (&arguments.commit, &arguments.range) {
+            _ if arguments.staged => Self::Staged,
+            (Some(revision), _) => Self::Commit {
+                revision: revision.clone(),
+            },
+            (None, Some(range)) => Self::Range {
+                range: range.clone(),
+            },
+            (None, None) => Self::Branch {
                 base: arguments.base.clone(),
-            }
+            },
         }
     }
 }

@@ -312,28 +312,33 @@ impl<'a> Lines<'a> {
 struct Text {
     bytes: Vec<u8>,
     /// Start of each line.
-    starts: Vec<usize>,
+    starts: Vec<u32>,
 }
 
 impl Text {
     fn new(bytes: Vec<u8>) -> Self {
         let mut starts = Vec::with_capacity(bytes.len() / 32);
-        if !bytes.is_empty() {
-            starts.push(0);
-            let ends = memchr::memchr_iter(b'\n', &bytes).map(|end| end + 1);
-            starts.extend(ends.filter(|start| *start < bytes.len()));
-        }
+        let mut push = |start: usize| {
+            if start < bytes.len() {
+                starts.push(u32::try_from(start).expect("a compared text is below 2^31 bytes"));
+            }
+        };
+        push(0);
+        memchr::memchr_iter(b'\n', &bytes).for_each(|end| push(end + 1));
         Self { bytes, starts }
     }
 
     fn len(&self) -> u32 {
-        u32::try_from(self.starts.len()).expect("a compared text has fewer than 2^31 lines")
+        u32::try_from(self.starts.len()).expect("there are not more lines than bytes")
+    }
+
+    fn start(&self, line: u32) -> usize {
+        let start = self.starts.get(line as usize);
+        start.map_or(self.bytes.len(), |start| *start as usize)
     }
 
     fn line(&self, line: u32) -> &[u8] {
-        let line = line as usize;
-        let end = self.starts.get(line + 1).copied();
-        &self.bytes[self.starts[line]..end.unwrap_or(self.bytes.len())]
+        &self.bytes[self.start(line)..self.start(line + 1)]
     }
 
     /// The last line of these that starts like a declaration, cut as Git cuts it
@@ -349,7 +354,7 @@ impl Text {
         while let Some((b' ' | b'\t' | b'\n' | b'\r', rest)) = text.split_last() {
             text = rest;
         }
-        let start = self.starts[line as usize];
+        let start = self.start(line);
         Some(start..start + shown_utf8(text))
     }
 }

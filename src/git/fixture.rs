@@ -14,6 +14,9 @@ use super::Repo;
 /// A file of a random history: path, mode, content; of a submodule the content is its id.
 pub(in crate::git) type File = (String, &'static str, Vec<u8>);
 
+/// Mode, path and id of a tree's file.
+type Leaf<'a> = (&'a str, &'a [u8], Oid);
+
 /// A repository in a temporary directory that goes with it.
 pub(in crate::git) struct Fixture {
     _directory: tempfile::TempDir,
@@ -103,9 +106,9 @@ impl Fixture {
     }
 
     /// Writes trees bottom up, as raw objects, so that unusual modes survive.
-    fn write_tree(&self, leaves: &[(&str, &[u8], Oid)]) -> Oid {
+    fn write_tree(&self, leaves: &[Leaf]) -> Oid {
         let mut lines: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
-        let mut below: BTreeMap<&[u8], Vec<(&str, &[u8], Oid)>> = BTreeMap::new();
+        let mut below: BTreeMap<&[u8], Vec<Leaf>> = BTreeMap::new();
         for (mode, path, id) in leaves {
             match path.iter().position(|byte| *byte == b'/') {
                 Some(slash) => {

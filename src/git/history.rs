@@ -120,6 +120,18 @@ impl Repo {
         .collect()
     }
 
+    /// A commit with its parents.
+    pub(crate) fn commit_of(&self, id: &Oid) -> Result<Commit> {
+        let commit = self
+            .raw()
+            .find_commit(native(id))
+            .with_context(|| format!("cannot read commit {id}"))?;
+        Ok(Commit {
+            id: *id,
+            parents: commit.parent_ids().map(|id| plain(&id)).collect(),
+        })
+    }
+
     /// True if the history was cut off by a shallow clone.
     pub(crate) fn is_shallow(&self) -> Result<bool> {
         self.raw()

@@ -3,7 +3,7 @@
 //!
 //! - `objects`: single objects, checked against their ids
 //! - `trees`: which files differ between two trees
-//! - `staged`: the index against HEAD
+//! - `staged`: the index against HEAD, `worktree`, `files`, `eol`: the files against HEAD
 //! - `renames`, `similarity`: which deletions and additions are one file
 //! - `patches`, `lines`: how the content of changed files differs
 //! - `abbreviation`: how many digits of an id Git prints
@@ -11,6 +11,8 @@
 //! - `refs`: HEAD, remotes, what is known of their branches
 
 mod abbreviation;
+mod eol;
+mod files;
 #[cfg(test)]
 mod fixture;
 mod history;
@@ -18,6 +20,7 @@ mod lines;
 mod objects;
 #[cfg(test)]
 mod oracle;
+mod parallel;
 mod patches;
 #[cfg(test)]
 mod random;
@@ -28,8 +31,11 @@ mod staged;
 #[cfg(test)]
 mod storage;
 mod trees;
+mod worktree;
 
+use std::cell::RefCell;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
 use gix::objs::Kind;
@@ -43,7 +49,7 @@ pub(crate) use history::{Commit, Peeled};
 pub(crate) use patches::ReadLimits;
 pub(crate) use refs::TrackingRef;
 
-use objects::{Objects, harden, plain};
+use objects::{FileBlobs, Objects, harden, plain};
 use trees::Trees;
 
 /// Sections that can name programs to run on content; a repository's own are dropped.
@@ -55,6 +61,26 @@ pub(crate) struct Repo {
     git_dir: PathBuf,
     common_dir: PathBuf,
     work_tree: Option<PathBuf>,
+    /// Contents of changed files, so that they read like objects once they were compared.
+    files: RefCell<Arc<FileBlobs>>,
+}
+
+/// A repository on its way to another thread.
+pub(in crate::git) struct Shared {
+    inner: gix::ThreadSafeRepository,
+    files: Arc<FileBlobs>,
+}
+
+impl Shared {
+    /// A repository for this thread.
+    pub(in crate::git) fn repo(&self) -> gix::Repository {
+        self.inner.to_thread_local()
+    }
+
+    /// Objects for this thread.
+    pub(in crate::git) fn objects(&self) -> Objects {
+        Objects::of(&self.repo(), Arc::clone(&self.files))
+    }
 }
 
 impl Repo {
@@ -123,6 +149,7 @@ impl Repo {
             git_dir: tidy(inner.git_dir()),
             common_dir: tidy(inner.common_dir()),
             work_tree: inner.workdir().map(tidy),
+            files: RefCell::default(),
             inner,
         })
     }
@@ -147,6 +174,19 @@ impl Repo {
         &self.inner
     }
 
+    /// Objects for this thread.
+    pub(in crate::git) fn objects(&self) -> Objects {
+        Objects::of(&self.inner, Arc::clone(&self.files.borrow()))
+    }
+
+    /// What other threads need.
+    pub(in crate::git) fn share(&self) -> Shared {
+        Shared {
+            inner: self.inner.clone().into_sync(),
+            files: Arc::clone(&self.files.borrow()),
+        }
+    }
+
     /// How `core.quotePath` says names are written in patches.
     pub(crate) fn names(&self) -> Names {
         match self.inner.config_snapshot().boolean("core.quotePath") {
@@ -158,7 +198,7 @@ impl Repo {
     /// The tree of a commit, which is checked against its id.
     pub(crate) fn tree_of(&self, commit: &Oid) -> Result<Oid> {
         let mut buffer = Vec::new();
-        Objects::of(&self.inner)
+        self.objects()
             .read(commit, Kind::Commit, true, &mut buffer)
             .with_context(|| format!("cannot read commit {commit}"))?;
         let tree = buffer
@@ -181,7 +221,7 @@ impl Repo {
         tree: &Oid,
         path: &RepoPath,
     ) -> Result<Option<(Entry, Vec<u8>)>> {
-        let objects = Objects::of(&self.inner);
+        let objects = self.objects();
         let found = Trees::new(&objects, self.empty_tree()).find(tree, path)?;
         let Some(entry) = found.filter(|entry| entry.mode != Mode::Submodule) else {
             return Ok(None);
@@ -196,13 +236,13 @@ impl Repo {
     /// The exact bytes of a blob, checked against its id.
     pub(crate) fn read_blob(&self, id: &Oid) -> Result<Vec<u8>> {
         let mut content = Vec::new();
-        Objects::of(&self.inner).read(id, Kind::Blob, true, &mut content)?;
+        self.objects().read(id, Kind::Blob, true, &mut content)?;
         Ok(content)
     }
 
     /// The files that differ between two trees, renames found, in the order `git diff` prints.
     pub(crate) fn changes(&self, base_tree: &Oid, head_tree: &Oid) -> Result<Vec<Change>> {
-        let objects = Objects::of(&self.inner);
+        let objects = self.objects();
         let found = Trees::new(&objects, self.empty_tree()).differences(base_tree, head_tree)?;
         Ok(self.pair_renames(found))
     }

@@ -2,11 +2,15 @@
 //! What is inside commits and trees is left to the readers of each.
 
 use std::cell::Cell;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use gix::objs::{Find as _, FindHeader as _, Kind};
 use gix::odb::store::RefreshMode;
 
 use crate::diff::Oid;
+
+use super::files::FileBlob;
 
 /// Why an object cannot be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,8 +27,12 @@ pub(in crate::git) enum ObjectFault {
 /// moves objects once, a partial clone misses thousands.
 const REFRESHES: u8 = 3;
 
-/// An object database as one thread sees it.
+/// Contents that stand in files of the work tree, by the id that they would have as blobs.
+pub(in crate::git) type FileBlobs = HashMap<Oid, FileBlob>;
+
+/// An object database as one thread sees it, and the files of the work tree that were compared.
 pub(in crate::git) struct Objects {
+    files: Arc<FileBlobs>,
     handle: gix::OdbHandle,
     hash: gix::hash::Kind,
     refreshes: Cell<u8>,
@@ -32,10 +40,11 @@ pub(in crate::git) struct Objects {
 
 impl Objects {
     /// Takes a handle of its own from the repository.
-    pub(in crate::git) fn of(repo: &gix::Repository) -> Self {
+    pub(in crate::git) fn of(repo: &gix::Repository, files: Arc<FileBlobs>) -> Self {
         let mut handle = repo.objects.clone();
         harden(&mut handle);
         Self {
+            files,
             handle,
             hash: repo.object_hash(),
             refreshes: Cell::new(REFRESHES),
@@ -51,6 +60,10 @@ impl Objects {
         buffer: &mut Vec<u8>,
     ) -> Result<(), ObjectFault> {
         let wanted = self.known(id)?;
+        if let Some(file) = self.files.get(id).filter(|_| kind == Kind::Blob) {
+            *buffer = file.read().ok_or(ObjectFault::Damaged(*id))?;
+            return self.check(&wanted, kind, buffer);
+        }
         let found = match self.handle.try_find(&wanted, buffer) {
             Ok(Some(found)) => Some((found.kind, found.data.len())),
             Ok(None) | Err(_) => None,
@@ -75,11 +88,7 @@ impl Objects {
             return Err(ObjectFault::Damaged(*id));
         }
         if verify {
-            let hash = gix::objs::compute_hash(self.hash, kind, buffer)
-                .map_err(|_| ObjectFault::Damaged(*id))?;
-            if hash != wanted {
-                return Err(ObjectFault::Damaged(*id));
-            }
+            self.check(&wanted, kind, buffer)?;
         }
         Ok(())
     }
@@ -87,6 +96,9 @@ impl Objects {
     /// The size in bytes of an object, from its header alone.
     pub(in crate::git) fn size(&self, id: &Oid) -> Result<u64, ObjectFault> {
         let wanted = self.known(id)?;
+        if let Some(file) = self.files.get(id) {
+            return Ok(file.size());
+        }
         if let Ok(Some(header)) = self.handle.try_header(&wanted) {
             return Ok(header.size);
         }
@@ -98,6 +110,13 @@ impl Objects {
             Ok(Some(header)) => Ok(header.size),
             Ok(None) => Err(ObjectFault::Missing(*id)),
             Err(_) => Err(ObjectFault::Damaged(*id)),
+        }
+    }
+
+    fn check(&self, id: &gix::oid, kind: Kind, content: &[u8]) -> Result<(), ObjectFault> {
+        match gix::objs::compute_hash(self.hash, kind, content) {
+            Ok(hash) if *hash == *id => Ok(()),
+            _ => Err(ObjectFault::Damaged(plain(id))),
         }
     }
 

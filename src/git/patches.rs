@@ -23,7 +23,8 @@ const JOB: usize = 8;
 const AHEAD: usize = 16;
 /// How far Git looks for a zero byte.
 const BINARY_WITHIN: usize = 8000;
-/// Contents over the limit are still looked at up to this size, to tell binary from text.
+/// Contents over the limit are still read up to this size, by one thread at a time, to tell binary
+/// from text.
 const LOOKED_AT: u64 = 512 << 20;
 /// A text of this size or more can't be compared: lines are counted in 31 bits.
 const COMPARABLE: u64 = 1 << 31;
@@ -42,7 +43,7 @@ pub(crate) struct ReadLimits {
 impl Default for ReadLimits {
     fn default() -> Self {
         Self {
-            max_file_bytes: 64 << 20,
+            max_file_bytes: 32 << 20,
             verify: true,
             abbreviate: false,
         }
@@ -82,24 +83,26 @@ impl Repo {
             std::thread::available_parallelism().map_or(1, usize::from)
         };
         if threads < 2 {
-            let reader = Reader::new(self.raw(), *limits);
+            let large = Mutex::default();
+            let reader = Reader::new(self.raw(), self.objects(), *limits, &large);
             for (index, change) in changes.iter().enumerate() {
                 take(visit(index, change, &reader.patch(change)))?;
             }
             return Ok(());
         }
-        let shared = self.raw().clone().into_sync();
+        let shared = self.share();
         let turn = Turn::default();
         let next = AtomicUsize::new(0);
+        let large = Mutex::default();
         let (sender, receiver) = mpsc::channel();
         std::thread::scope(|scope| {
             let _stop = StopOnDrop(&turn);
             for _ in 0..threads {
-                let (sender, shared, turn, next, visit) =
-                    (sender.clone(), &shared, &turn, &next, &visit);
+                let sender = sender.clone();
+                let (shared, turn, next, large, visit) = (&shared, &turn, &next, &large, &visit);
                 scope.spawn(move || {
                     let _stop = StopOnPanic(turn);
-                    let reader = Reader::new(&shared.to_thread_local(), *limits);
+                    let reader = Reader::new(&shared.repo(), shared.objects(), *limits, large);
                     loop {
                         let job = next.fetch_add(1, Ordering::Relaxed);
                         let first = job * JOB;
@@ -194,7 +197,8 @@ impl Drop for StopOnPanic<'_> {
 }
 
 /// Makes patches on one thread.
-pub(in crate::git) struct Reader {
+struct Reader<'l> {
+    large: &'l Mutex<()>,
     objects: Objects,
     abbreviation: Option<Abbreviation>,
     limits: ReadLimits,
@@ -207,17 +211,23 @@ enum Side {
     TooLarge(u64),
 }
 
-impl Reader {
-    pub(in crate::git) fn new(repo: &gix::Repository, limits: ReadLimits) -> Self {
+impl<'l> Reader<'l> {
+    fn new(
+        repo: &gix::Repository,
+        objects: Objects,
+        limits: ReadLimits,
+        large: &'l Mutex<()>,
+    ) -> Self {
         Self {
-            objects: Objects::of(repo),
+            large,
+            objects,
             abbreviation: limits.abbreviate.then(|| Abbreviation::of(repo)),
             limits,
         }
     }
 
     /// The patch of one change.
-    pub(in crate::git) fn patch(&self, change: &Change) -> Patch {
+    fn patch(&self, change: &Change) -> Patch {
         let id_digits = self.abbreviation.as_ref().map(|abbreviation| {
             let digits = |side: Option<&Entry>| {
                 side.map_or(abbreviation.base(), |entry| abbreviation.digits(&entry.id))
@@ -281,6 +291,7 @@ impl Reader {
         if large && bytes > LOOKED_AT {
             return Ok(Side::TooLarge(bytes));
         }
+        let _alone = large.then(|| self.large.lock());
         let mut content = Vec::new();
         self.objects
             .read(&entry.id, Kind::Blob, self.limits.verify, &mut content)?;

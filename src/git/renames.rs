@@ -3,7 +3,6 @@
 //! `similarity`.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
 
 use gix::objs::Kind;
 
@@ -11,6 +10,7 @@ use crate::diff::{Change, Entry, Oid};
 
 use super::Repo;
 use super::objects::Objects;
+use super::parallel::{in_parallel, in_parallel_with};
 use super::similarity::{FULL, Sources, Spans, score, sizes_differ_too_much};
 
 /// The least score of a rename; 50 %.
@@ -28,9 +28,7 @@ const LARGEST: u64 = 512 << 20;
 /// Comparisons of spans after which contents are not compared either, to bound time; an ordinary
 /// change at the limit of files needs less than a hundredth.
 const MOST_WORK: u64 = 1 << 34;
-/// From this much work on, threads pay; a comparison counts one.
-const WORTH_THREADS: usize = 32 * 1024;
-/// What reading a file counts.
+/// What reading a file costs, a comparison being one.
 const READING: usize = 1024;
 
 impl Repo {
@@ -135,7 +133,7 @@ impl Pairing {
             .filter_map(|(name, old)| Some((old?, (*new.get(name)?)?)))
             .collect();
         pairs.sort_unstable();
-        let objects = Objects::of(repo.raw());
+        let objects = repo.objects();
         pairs.retain(|(old, new)| {
             could_pair(&objects, &self.old[*old], &self.new[*new], LEAST_BY_NAME)
         });
@@ -166,7 +164,7 @@ impl Pairing {
         if old.is_empty() || new.is_empty() || old.len() * new.len() > LIMIT * LIMIT {
             return;
         }
-        let objects = Objects::of(repo.raw());
+        let objects = repo.objects();
         let size = |file: &File| sized(&objects, file);
         let old_sizes: Vec<Option<u64>> = old.iter().map(|old| size(&self.old[*old])).collect();
         let new_sizes: Vec<Option<u64>> = new.iter().map(|new| size(&self.new[*new])).collect();
@@ -339,11 +337,11 @@ fn contents_of(file: &File) -> Option<(&Spans, u64)> {
 fn load(repo: &Repo, files: &mut [File], mut these: Vec<usize>) {
     these.retain(|file| files[*file].content.is_none());
     let ids: Vec<Oid> = these.iter().map(|file| files[*file].entry.id).collect();
-    let shared = repo.raw().clone().into_sync();
+    let shared = repo.share();
     let spans = in_parallel_with(
         &ids,
         READING,
-        || Objects::of(&shared.to_thread_local()),
+        || shared.objects(),
         |objects, id| {
             let mut content = Vec::new();
             objects.read(id, Kind::Blob, false, &mut content).ok()?;
@@ -353,55 +351,4 @@ fn load(repo: &Repo, files: &mut [File], mut these: Vec<usize>) {
     for (file, content) in these.into_iter().zip(spans) {
         files[file].content = content;
     }
-}
-
-/// Maps in the order of `items`; on several threads if there is enough to do.
-fn in_parallel<T: Sync, R: Send>(
-    items: &[T],
-    cost: usize,
-    make: impl Fn(&T) -> R + Sync,
-) -> Vec<R> {
-    in_parallel_with(items, cost, || (), |(), item| make(item))
-}
-
-/// Like [`in_parallel`], with something that each thread makes for itself.
-fn in_parallel_with<T: Sync, S, R: Send>(
-    items: &[T],
-    cost: usize,
-    begin: impl Fn() -> S + Sync,
-    make: impl Fn(&mut S, &T) -> R + Sync,
-) -> Vec<R> {
-    let threads = if items.len() * cost < WORTH_THREADS {
-        1
-    } else {
-        std::thread::available_parallelism().map_or(1, usize::from)
-    };
-    if threads < 2 {
-        let mut own = begin();
-        return items.iter().map(|item| make(&mut own, item)).collect();
-    }
-    let next = Mutex::new(items.iter().enumerate());
-    let mut all: Vec<(usize, R)> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads)
-            .map(|_| {
-                scope.spawn(|| {
-                    let mut own = begin();
-                    let mut done = Vec::new();
-                    loop {
-                        let item = next.lock().expect("nothing panics while holding it").next();
-                        let Some((index, item)) = item else {
-                            return done;
-                        };
-                        done.push((index, make(&mut own, item)));
-                    }
-                })
-            })
-            .collect();
-        workers
-            .into_iter()
-            .flat_map(|worker| worker.join().expect("comparing files does not panic"))
-            .collect()
-    });
-    all.sort_unstable_by_key(|(index, _)| *index);
-    all.into_iter().map(|(_, made)| made).collect()
 }

@@ -10,7 +10,7 @@ pub(in crate::git) const FULL: u64 = 60_000;
 const HASHES: u32 = 107_927;
 
 /// A span ends after this many bytes, if no line ends before.
-const SPAN: u32 = 64;
+const SPAN: usize = 64;
 
 /// The spans of one content: how many bytes hash to what, sorted by hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,27 +22,22 @@ impl Spans {
     /// Cuts and hashes a content. In text, a CR before LF does not count.
     pub(in crate::git) fn of(content: &[u8]) -> Self {
         let text = !is_binary(content);
-        let mut counts = Counts::new();
-        let (mut low, mut high, mut len) = (0_u32, 0_u32, 0_u32);
-        for (at, byte) in content.iter().enumerate() {
-            if text && *byte == b'\r' && content.get(at + 1) == Some(&b'\n') {
-                continue;
-            }
-            (low, high) = (
-                ((low << 7) ^ (high >> 25)).wrapping_add(u32::from(*byte)),
-                (high << 7) ^ (low >> 25),
-            );
-            len += 1;
-            if len == SPAN || *byte == b'\n' {
-                counts.add(low, high, len);
-                (low, high, len) = (0, 0, 0);
-            }
+        let mut spans = Spanning::default();
+        let mut from = 0;
+        for newline in memchr::memchr_iter(b'\n', content) {
+            let line = &content[from..newline];
+            spans.feed(match line.strip_suffix(b"\r") {
+                Some(line) if text => line,
+                _ => line,
+            });
+            spans.feed(b"\n");
+            spans.end();
+            from = newline + 1;
         }
-        if len > 0 {
-            counts.add(low, high, len);
-        }
+        spans.feed(&content[from..]);
+        spans.end();
         Self {
-            bytes: counts.sorted(),
+            bytes: spans.sorted(),
         }
     }
 
@@ -155,19 +150,44 @@ impl Sources {
     }
 }
 
-/// Bytes per hash while counting; a table for large contents, a list to be sorted for small ones.
-struct Counts {
+/// The span that is being hashed, and those before it.
+#[derive(Default)]
+struct Spanning {
     spans: Vec<(u32, u32)>,
+    low: u32,
+    high: u32,
+    len: usize,
 }
 
-impl Counts {
-    fn new() -> Self {
-        Self { spans: Vec::new() }
+impl Spanning {
+    fn feed(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let (now, later) = bytes.split_at(bytes.len().min(SPAN - self.len));
+            let (mut low, mut high) = (self.low, self.high);
+            for byte in now {
+                (low, high) = (
+                    ((low << 7) | (high >> 25)).wrapping_add(u32::from(*byte)),
+                    (high << 7) | (low >> 25),
+                );
+            }
+            (self.low, self.high) = (low, high);
+            self.len += now.len();
+            if self.len == SPAN {
+                self.end();
+            }
+            bytes = later;
+        }
     }
 
-    fn add(&mut self, low: u32, high: u32, len: u32) {
-        let hash = low.wrapping_add(high.wrapping_mul(0x61)) % HASHES;
+    /// Ends the span, if it has begun.
+    fn end(&mut self) {
+        let Some(len) = u32::try_from(self.len).ok().filter(|len| *len > 0) else {
+            return;
+        };
+        let hash = self.low.wrapping_add(self.high.wrapping_mul(0x61)) % HASHES;
         self.spans.push((hash, len));
+        (self.low, self.high, self.len) = (0, 0, 0);
+        // Bounds the memory for large contents; there are not more different hashes than that.
         if self.spans.len() >= 4 * HASHES as usize {
             self.merge();
         }

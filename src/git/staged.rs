@@ -8,7 +8,7 @@ use gix::index::extension::Tree as CacheTree;
 use crate::diff::{Change, Entry, Oid, RepoPath};
 
 use super::Repo;
-use super::objects::{Objects, plain};
+use super::objects::plain;
 use super::trees::{DEEPEST, TreeEntry, Trees, kind};
 
 /// What stands in the index against HEAD.
@@ -25,15 +25,22 @@ pub(crate) struct Staged {
 impl Repo {
     /// What is staged: the index against HEAD. A path added with `--intent-to-add` is not there.
     pub(crate) fn staged(&self) -> Result<Staged> {
+        let index = self.index()?;
+        let mut staged = self.staged_in(&index)?;
+        staged.changes = self.pair_renames(staged.changes);
+        Ok(staged)
+    }
+
+    /// An index against HEAD, without renames.
+    pub(in crate::git) fn staged_in(&self, index: &gix::index::State) -> Result<Staged> {
         let base_tree = match self.head()?.tip() {
             Some(commit) => self.tree_of(&commit)?,
             None => self.empty_tree(),
         };
-        let index = self.index()?;
-        let objects = Objects::of(self.raw());
+        let objects = self.objects();
         let trees = Trees::new(&objects, self.empty_tree());
         let mut walk = Walk {
-            index: &index,
+            index,
             trees: &trees,
             depth: 0,
             changes: Vec::new(),
@@ -53,7 +60,7 @@ impl Repo {
         changes.sort_by(|a, b| a.path().cmp(b.path()));
         Ok(Staged {
             base_tree,
-            changes: self.pair_renames(changes),
+            changes,
             unmerged,
         })
     }

@@ -94,9 +94,9 @@ fn objects_are_found_in_alternates_and_below_a_shallow_boundary() {
         theirs(&fixture, &empty, &head)
     );
 
-    let bare = Repo::discover_isolated(&clone("bare", &["--bare"])).unwrap();
-    assert_eq!(bare.work_tree(), None);
-    assert_eq!(ours(&bare, &base, &head), wanted);
+    let without_files = Repo::discover_isolated(&clone("bare", &["--bare"])).unwrap();
+    assert_eq!(without_files.work_tree(), None);
+    assert_eq!(ours(&without_files, &base, &head), wanted);
 }
 
 #[test]

@@ -93,21 +93,7 @@ impl Specs {
 impl Session {
     /// The changed files of a target and of the commits it publishes.
     pub(super) fn change_set(&self, target: &Target) -> Result<ChangeSet> {
-        let Some(head) = &target.head else {
-            let staged = self.repo.staged()?;
-            if let Some(path) = staged.unmerged.first() {
-                return Err(anyhow!("{path:?} has an unresolved conflict"))
-                    .context("cannot review what is staged")
-                    .hint("resolve the conflict and stage the file first");
-            }
-            return Ok(ChangeSet {
-                head: staged.changes,
-                paid: Vec::new(),
-                history: Vec::new(),
-            });
-        };
-        let head_tree = self.repo.tree_of(head)?;
-        let head = self.repo.changes(&target.base.tree, &head_tree)?;
+        let head = self.head_changes(target)?;
         let paid = match &target.paid {
             Some(paid) => {
                 let tree = self.repo.tree_of(&paid.tip)?;
@@ -132,6 +118,22 @@ impl Session {
             paid,
             history,
         })
+    }
+
+    /// The changed files between the base and the head of a target.
+    pub(crate) fn head_changes(&self, target: &Target) -> Result<Vec<Change>> {
+        if let Some(head) = &target.head {
+            return self
+                .repo
+                .changes(&target.base.tree, &self.repo.tree_of(head)?);
+        }
+        let staged = self.repo.staged()?;
+        match staged.unmerged.first() {
+            None => Ok(staged.changes),
+            Some(path) => Err(anyhow!("{path:?} has an unresolved conflict"))
+                .context("cannot review what is staged")
+                .hint("resolve the conflict and stage the file first"),
+        }
     }
 
     /// What a commit changes against all of its parents: a merge publishes what neither side had.

@@ -115,6 +115,10 @@ impl Session {
                     Vec::new(),
                 ))
             }
+            Scope::Commit { revision } => {
+                Ok((vec![owed::commit(&self.repo, revision)?], Vec::new()))
+            }
+            Scope::Range { range } => Ok((vec![owed::range(&self.repo, range)?], Vec::new())),
             Scope::Pushed { refs, remote, url } => {
                 let policy = self.owed_policy(self.repo.remote_for(remote, url).as_deref())?;
                 let mut targets = Vec::new();

@@ -10,8 +10,14 @@ use crate::page::deceives;
 
 /// Pretty JSON with a line feed at its end.
 pub(crate) fn to_json<T: Serialize>(value: &T) -> Result<Vec<u8>> {
-    let json = serde_json::to_string_pretty(value).context("cannot write JSON")?;
-    let mut safe = String::with_capacity(json.len() + 1);
+    let mut json = serde_json::to_string_pretty(value).context("cannot write JSON")?;
+    json.push('\n');
+    Ok(harmless_json(&json).into_bytes())
+}
+
+/// Finished JSON with everything escaped that a terminal would obey or a reader could not see.
+pub(crate) fn harmless_json(json: &str) -> String {
+    let mut safe = String::with_capacity(json.len());
     for c in json.chars() {
         // Such characters can only stand inside strings, where an escape means the same.
         if c == '\x7f' || deceives(c) {
@@ -23,8 +29,7 @@ pub(crate) fn to_json<T: Serialize>(value: &T) -> Result<Vec<u8>> {
             safe.push(c);
         }
     }
-    safe.push('\n');
-    Ok(safe.into_bytes())
+    safe
 }
 
 #[cfg(test)]

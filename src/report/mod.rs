@@ -18,7 +18,7 @@ use crate::gate::Verdict;
 use crate::ledger::State;
 use crate::units::Class;
 
-pub(crate) use json::to_json;
+pub(crate) use json::{harmless_json, to_json};
 pub(crate) use terminal::{finding_page, findings_page, push_page, review_page};
 
 /// The version of the JSON form; raised when a field changes its meaning or goes away.

@@ -5,7 +5,7 @@
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
-use aho_corasick::{AhoCorasick, Input, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use regex::bytes::{RegexSet, RegexSetBuilder};
 
 use super::AddedLine;
@@ -16,6 +16,9 @@ const WINDOW: usize = 16 << 10;
 /// … which share this many with their neighbour: the longest match that is surely found.
 const OVERLAP: usize = 1 << 10;
 
+/// Up to so many bytes of keywords the automaton is a table: faster, 8 MB at most.
+const LARGEST_TABLE: usize = 32 << 10;
+
 /// Patterns and the automaton over their keywords. Shared between threads.
 #[derive(Debug)]
 pub(super) struct Engine {
@@ -23,8 +26,11 @@ pub(super) struct Engine {
     automaton: Option<AhoCorasick>,
     /// For each keyword of the automaton, the patterns that need it.
     needed_by: Vec<Vec<usize>>,
-    /// Patterns without a keyword, and one expression that matches where any of them does.
-    unkeyed: Vec<usize>,
+    /// Patterns without a keyword: those that `gate` answers for on many lines at once, and those
+    /// that have to see each line alone.
+    gated: Vec<usize>,
+    ungated: Vec<usize>,
+    /// Matches wherever a gated pattern does; `None` if there is none or it would be too large.
     gate: Option<RegexSet>,
 }
 
@@ -45,11 +51,12 @@ impl Engine {
     /// Builds the automaton over the keywords of all patterns.
     pub(super) fn new(patterns: Vec<Arc<Pattern>>) -> Self {
         let mut keywords: Vec<(&[u8], usize)> = Vec::new();
-        let mut unkeyed = Vec::new();
+        let (mut gated, mut ungated) = (Vec::new(), Vec::new());
         for (index, pattern) in patterns.iter().enumerate() {
             match &pattern.keywords {
                 Some(set) => keywords.extend(set.iter().map(|word| (word.as_slice(), index))),
-                None => unkeyed.push(index),
+                None if pattern.asks_for_whole_text => ungated.push(index),
+                None => gated.push(index),
             }
         }
         keywords.sort_unstable();
@@ -65,34 +72,36 @@ impl Engine {
             }
         }
         let automaton = (!words.is_empty()).then(|| {
+            let size: usize = words.iter().map(|word| word.len()).sum();
             AhoCorasick::builder()
+                .kind((size <= LARGEST_TABLE).then_some(AhoCorasickKind::DFA))
                 .match_kind(MatchKind::Standard)
                 .ascii_case_insensitive(true)
                 .build(&words)
                 .expect("the keywords of all rules are far fewer than 2^31 bytes")
         });
         // Over its size limit the gate is left out: slower, same findings.
-        let gate = (unkeyed.len() > 1)
-            .then(|| {
-                RegexSetBuilder::new(unkeyed.iter().map(|index| patterns[*index].source()))
-                    .unicode(false)
-                    .size_limit(16 << 20)
-                    .dfa_size_limit(16 << 20)
-                    .build()
-                    .ok()
-            })
-            .flatten();
+        let gate = RegexSetBuilder::new(gated.iter().map(|index| patterns[*index].source()))
+            .unicode(false)
+            .multi_line(true)
+            .size_limit(16 << 20)
+            .dfa_size_limit(16 << 20)
+            .build()
+            .ok()
+            .filter(|gate| !gate.is_empty());
         Self {
             patterns,
             automaton,
             needed_by,
-            unkeyed,
+            gated,
+            ungated,
             gate,
         }
     }
 
-    /// Calls `found` for the matches of each pattern that `applies`, line by line; per line and
-    /// pattern from left to right until `found` breaks. A long line may show a match twice.
+    /// Calls `found` for the matches of each pattern that `applies`: per line and pattern from left
+    /// to right until `found` breaks, the patterns with keywords of one line together. A long line
+    /// may show a match twice.
     pub(super) fn scan<'l>(
         &self,
         lines: &[AddedLine<'l>],
@@ -100,57 +109,72 @@ impl Engine {
         found: &mut dyn FnMut(Match<'l>) -> ControlFlow<()>,
     ) {
         let mut tried = Tried::new(self.patterns.len());
+        let mut block = Block::default();
         for (index, line) in lines.iter().enumerate() {
             let text = without_line_end(line.text);
+            if block.joined.len() + text.len() > WINDOW {
+                self.scan_block(&mut block, &mut tried, applies, found);
+            }
+            if text.len() < WINDOW {
+                block.push(index, text);
+                continue;
+            }
             for window in windows(text.len()) {
-                self.scan_window(index, text, window, &mut tried, applies, found);
+                block.push_window(index, text, window);
+                self.scan_block(&mut block, &mut tried, applies, found);
             }
         }
+        self.scan_block(&mut block, &mut tried, applies, found);
     }
 
-    fn scan_window<'l>(
+    /// Searches the pieces of a block and empties it.
+    fn scan_block<'l>(
         &self,
-        index: usize,
-        text: &'l [u8],
-        window: Range<usize>,
+        block: &mut Block<'l>,
         tried: &mut Tried,
         applies: &mut dyn FnMut(usize) -> bool,
         found: &mut dyn FnMut(Match<'l>) -> ControlFlow<()>,
     ) {
-        let piece = &text[window.clone()];
-        if let Some(automaton) = &self.automaton
-            && automaton.is_match(Input::new(piece).earliest(true))
-        {
-            tried.clear();
-            for keyword in automaton.find_overlapping_iter(piece) {
+        if let Some(automaton) = &self.automaton {
+            let mut at = usize::MAX;
+            for keyword in automaton.find_overlapping_iter(&block.joined) {
+                let piece = block.ends.partition_point(|end| *end < keyword.end());
+                if piece != at {
+                    at = piece;
+                    tried.clear();
+                }
                 for &pattern in &self.needed_by[keyword.pattern().as_usize()] {
                     if tried.first_time(pattern) && applies(pattern) {
-                        self.run(pattern, index, text, window.clone(), found);
+                        self.run(pattern, &block.pieces[piece], found);
                     }
                 }
             }
         }
-        if !self.unkeyed.is_empty() && self.gate.as_ref().is_none_or(|gate| gate.is_match(piece)) {
-            for &pattern in &self.unkeyed {
+        let may_match = |text: &[u8]| self.gate.as_ref().is_none_or(|gate| gate.is_match(text));
+        let gated = !self.gated.is_empty() && may_match(&block.joined);
+        for piece in &block.pieces {
+            let gated = gated && may_match(&piece.text[piece.from..]);
+            let gated = self.gated.iter().filter(|_| gated);
+            for &pattern in self.ungated.iter().chain(gated) {
                 if applies(pattern) {
-                    self.run(pattern, index, text, window.clone(), found);
+                    self.run(pattern, piece, found);
                 }
             }
         }
+        block.clear();
     }
 
     fn run<'l>(
         &self,
         pattern: usize,
-        index: usize,
-        line: &'l [u8],
-        window: Range<usize>,
+        piece: &Piece<'l>,
         found: &mut dyn FnMut(Match<'l>) -> ControlFlow<()>,
     ) {
-        let text = &line[..window.end];
-        let cut = window.end < line.len();
+        let &Piece {
+            index, text, cut, ..
+        } = piece;
         let asked = &self.patterns[pattern];
-        let mut from = window.start;
+        let mut from = piece.from;
         while let Some(hit) = asked.regex().find_at(text, from) {
             let deceived = cut && asked.looks_ahead && hit.end() == text.len();
             from = hit.end().max(hit.start() + 1);
@@ -187,6 +211,54 @@ fn windows(len: usize) -> impl Iterator<Item = Range<usize>> {
         start = (to < len).then(|| to - OVERLAP);
         Some(from..to)
     })
+}
+
+/// A line, or a window of a long one.
+#[derive(Debug)]
+struct Piece<'l> {
+    /// Index of the line among those given.
+    index: usize,
+    /// The line up to the end of the window.
+    text: &'l [u8],
+    /// Where the window begins.
+    from: usize,
+    /// The line goes on after the window.
+    cut: bool,
+}
+
+/// Pieces that are searched for keywords in one go, because a search per line costs more than the
+/// bytes of most lines.
+#[derive(Debug, Default)]
+struct Block<'l> {
+    pieces: Vec<Piece<'l>>,
+    /// The pieces with a line feed after each.
+    joined: Vec<u8>,
+    /// Where each piece ends in `joined`.
+    ends: Vec<usize>,
+}
+
+impl<'l> Block<'l> {
+    fn push(&mut self, index: usize, text: &'l [u8]) {
+        self.push_window(index, text, 0..text.len());
+    }
+
+    fn push_window(&mut self, index: usize, line: &'l [u8], window: Range<usize>) {
+        self.joined.extend_from_slice(&line[window.clone()]);
+        self.ends.push(self.joined.len());
+        self.joined.push(b'\n');
+        self.pieces.push(Piece {
+            index,
+            text: &line[..window.end],
+            from: window.start,
+            cut: window.end < line.len(),
+        });
+    }
+
+    fn clear(&mut self) {
+        self.pieces.clear();
+        self.joined.clear();
+        self.ends.clear();
+    }
 }
 
 /// Which patterns were tried on the line at hand, forgotten in constant time.

@@ -7,8 +7,10 @@ use regex_syntax::hir::{Class, ClassBytesRange, ClassUnicodeRange, Hir, HirKind,
 const MOST_LITERALS: usize = 64;
 /// Longer literals are cut: the rest filters nothing more and only grows the automaton.
 const LONGEST: usize = 24;
-/// Most members of a class that is spelled out.
+/// Most members of a class that is spelled out …
 const MOST_MEMBERS: usize = 16;
+/// … and of one without ASCII, which are rare in most texts.
+const MOST_RARE_MEMBERS: usize = 48;
 
 /// Returns literals in ASCII lower case such that every text the pattern matches contains one of
 /// them when ASCII case is ignored; `None` when the pattern has no such set that is worth
@@ -70,7 +72,7 @@ fn members(class: &Class) -> Option<Vec<Vec<u8>>> {
     match class {
         Class::Unicode(class) => {
             let count: usize = class.iter().map(ClassUnicodeRange::len).sum();
-            if count > MOST_MEMBERS {
+            if count > most_members(class.iter().all(|range| !range.start().is_ascii())) {
                 return None;
             }
             for range in class.iter() {
@@ -82,7 +84,7 @@ fn members(class: &Class) -> Option<Vec<Vec<u8>>> {
         }
         Class::Bytes(class) => {
             let count: usize = class.iter().map(ClassBytesRange::len).sum();
-            if count > MOST_MEMBERS {
+            if count > most_members(class.iter().all(|range| !range.start().is_ascii())) {
                 return None;
             }
             for range in class.iter() {
@@ -95,6 +97,14 @@ fn members(class: &Class) -> Option<Vec<Vec<u8>>> {
     set.sort_unstable();
     set.dedup();
     Some(set)
+}
+
+fn most_members(rare: bool) -> usize {
+    if rare {
+        MOST_RARE_MEMBERS
+    } else {
+        MOST_MEMBERS
+    }
 }
 
 fn concat(parts: &[Hir]) -> Known {

@@ -1,6 +1,8 @@
 //! Which language a file is written in, and whether a place of a line is code, comment or string.
 //! It reads quotes and comment signs only; it is no parser.
 
+use std::ops::Range;
+
 use crate::diff::RepoPath;
 
 /// Of a longer line only so many bytes before a place are read.
@@ -154,6 +156,35 @@ impl Language {
                 before
             })
             .collect()
+    }
+
+    /// The line numbers (1-based) of the tests inside a source file: in Rust, the items at the
+    /// start of a line that `#[test]` or a `cfg` of `test` marks, up to their closing brace.
+    pub(super) fn inline_tests(self, text: &[u8]) -> Vec<Range<u32>> {
+        let mut tests = Vec::new();
+        if self != Self::Rust {
+            return tests;
+        }
+        let mut marked = false;
+        let mut start = None;
+        for (line, number) in text.split(|byte| *byte == b'\n').zip(1..) {
+            if let Some(first) = start {
+                if line.starts_with(b"}") {
+                    tests.push(first..number);
+                    start = None;
+                }
+            } else if line.starts_with(b"#[") {
+                marked |= line.starts_with(b"#[test]")
+                    || [&b"(test)"[..], b"(test,", b" test,", b" test)"]
+                        .iter()
+                        .any(|word| line.starts_with(b"#[cfg(") && find(line, word).is_some());
+            } else if !line.trim_ascii().is_empty() && !line.starts_with(b"//") {
+                let opens = line.trim_ascii_end().ends_with(b"{");
+                start = (marked && opens).then_some(number);
+                marked = false;
+            }
+        }
+        tests
     }
 
     /// Reads `line` up to `place`: what stands there, and what is open after it.
@@ -313,6 +344,16 @@ mod tests {
         ] {
             assert_eq!(at_sign(path, text), Region::Literal, "{text} in {path}");
         }
+    }
+
+    #[test]
+    fn tests_inside_rust_files_are_found() {
+        let text = b"fn a() {\n}\n#[cfg(test)]\nmod tests {\n    x\n}\nfn b() {\n}\n\
+            #[cfg(all(test, unix))]\n#[cfg(x)]\npub(crate) mod more {\n}\n\
+            #[cfg(test)]\nmod files;\nmod no {\n}\n#[cfg(testing)]\nmod no {\n}\n\
+            #[test]\nfn c() {\n}\n#[cfg(test)]\nmod open {\n";
+        assert_eq!(Language::Rust.inline_tests(text), [4..6, 11..12, 21..22]);
+        assert_eq!(Language::Go.inline_tests(text), []);
     }
 
     #[test]

@@ -51,7 +51,8 @@ pub(crate) struct FileUnderReview<'a> {
     pub(crate) old_mode: Option<Mode>,
     /// The added lines in ascending order; of a symbolic link, its target as line 1.
     pub(crate) added: &'a [AddedLine<'a>],
-    /// The whole head version, if the caller has it; findings get more exact by it.
+    /// The whole head version, if the caller has it: tells comments and keys over several lines,
+    /// tests inside source files, and with `old_text` lines that were only moved.
     pub(crate) new_text: Option<&'a [u8]>,
     /// The whole base version, if there is one and the caller has it.
     pub(crate) old_text: Option<&'a [u8]>,

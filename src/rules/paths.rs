@@ -257,12 +257,18 @@ pub(crate) fn path_kind(path: &RepoPath) -> PathKind {
 
 /// True when the extension is that of a document for people, wherever it stands.
 pub(super) fn is_document(path: &RepoPath) -> bool {
+    has_extension(path, PROSE_EXTENSIONS)
+}
+
+/// True when the extension is that of a programming language.
+pub(super) fn is_code(path: &RepoPath) -> bool {
+    has_extension(path, CODE_EXTENSIONS)
+}
+
+fn has_extension(path: &RepoPath, known: &[&str]) -> bool {
     let name = path.file_name().to_ascii_lowercase();
     let extension = name.rsplit(|byte| *byte == b'.').next().unwrap_or(&name);
-    extension.len() < name.len()
-        && PROSE_EXTENSIONS
-            .iter()
-            .any(|prose| prose.as_bytes() == extension)
+    extension.len() < name.len() && known.iter().any(|known| known.as_bytes() == extension)
 }
 
 fn is_generated_name(name: &str) -> bool {
@@ -295,4 +301,83 @@ fn is_test_name(name: &str, stem: &str, extension: &str) -> bool {
             "java" | "kt" | "cs" | "scala" | "groovy" | "swift"
         ) && (ends("test") || ends("tests")))
         || name == "setuptests.ts"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_told_apart_by_their_names() {
+        use PathKind::{
+            Config, Example, Fixture, Generated, Lock, Material, Prose, Source, Test, Vendored,
+        };
+        for (path, kind) in [
+            ("src/main.rs", Source),
+            ("Makefile", Source),
+            ("bin/run", Source),
+            ("src/docs/page.rs", Source),
+            ("src/contest.rs", Source),
+            ("src/latest.py", Source),
+            ("vendors/a.go", Source),
+            ("src/testament.rb", Source),
+            ("Cargo.toml", Config),
+            (".github/workflows/ci.yml", Config),
+            (".gitignore", Config),
+            ("a_test.go", Test),
+            ("src/a.test.ts", Test),
+            ("src/a.spec.js", Test),
+            ("spec/a.rb", Test),
+            ("tests/cli/main.rs", Test),
+            ("src/test/java/A.java", Test),
+            ("src/FooTest.kt", Test),
+            ("test_a.py", Test),
+            ("pkg/conftest.py", Test),
+            ("tests/fixtures/a.rs", Fixture),
+            ("pkg/testdata/x.go", Fixture),
+            ("src/__snapshots__/a.snap", Fixture),
+            ("examples/a.rs", Example),
+            ("docs/conf.py", Example),
+            ("README", Prose),
+            ("README.md", Prose),
+            ("docs/a.yml", Prose),
+            ("CHANGELOG.md", Prose),
+            ("a/LICENSE-MIT.txt", Prose),
+            ("po/de.po", Material),
+            ("a.svg", Material),
+            ("vendor/x/a.go", Vendored),
+            ("src/pip/_vendor/a.py", Vendored),
+            ("third_party/tests/a.c", Vendored),
+            ("web/node_modules/a/index.js", Vendored),
+            ("a.min.js", Generated),
+            ("api/a.pb.go", Generated),
+            ("zz_generated.deepcopy.go", Generated),
+            ("dist/a.js", Generated),
+            ("client/generated/a.ts", Generated),
+            ("Cargo.lock", Lock),
+            ("web/package-lock.json", Lock),
+            ("go.sum", Lock),
+            ("a/pnpm-lock.yaml", Lock),
+        ] {
+            assert_eq!(path_kind(&RepoPath::from(path)), kind, "{path}");
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_a_path() {
+        for path in [
+            &b""[..],
+            b"/",
+            b".",
+            b"..",
+            b"a/",
+            b"\xff/\xfe.rs",
+            b"...",
+            b"a//b",
+        ] {
+            let path = RepoPath::new(path);
+            path_kind(&path);
+            is_document(&path);
+        }
+    }
 }

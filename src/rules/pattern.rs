@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use regex::bytes::{Regex, RegexBuilder};
 use regex_syntax::ParserBuilder;
-use regex_syntax::hir::{Hir, Look};
+use regex_syntax::hir::{Hir, Look, LookSet};
 
 use super::keywords::required_keywords;
 
@@ -25,6 +25,8 @@ pub(super) struct Pattern {
     pub(super) keywords: Option<Vec<Vec<u8>>>,
     /// It asks what stands after its match, so a cut line can deceive it.
     pub(super) looks_ahead: bool,
+    /// It has no keywords and asks, other than by `^` and `$`, where the text starts or ends.
+    pub(super) asks_for_whole_text: bool,
 }
 
 impl Pattern {
@@ -51,7 +53,7 @@ impl Pattern {
         if source.is_empty() {
             return Err("error: the pattern is empty".to_owned());
         }
-        let hir = parse(source)?;
+        let hir = parse(source, false)?;
         match hir.properties().minimum_len() {
             Some(0) => {
                 return Err(format!("{source}\nerror: it matches the empty string"));
@@ -60,13 +62,19 @@ impl Pattern {
             Some(_) => {}
         }
         let looks = hir.properties().look_set();
+        let keywords = required_keywords(&hir);
+        let by_lines = match keywords {
+            Some(_) => LookSet::empty(),
+            None => parse(source, true)?.properties().look_set(),
+        };
         Ok(Self {
             source: source.to_owned(),
             regex: OnceLock::new(),
-            keywords: required_keywords(&hir),
+            keywords,
             looks_ahead: looks.contains(Look::End)
                 || looks.contains_word()
                 || looks.contains_anchor(),
+            asks_for_whole_text: by_lines.contains(Look::Start) || by_lines.contains(Look::End),
         })
     }
 
@@ -85,10 +93,11 @@ impl Pattern {
     }
 }
 
-/// The syntax tree under the same settings as the compiler.
-pub(super) fn parse(source: &str) -> Result<Hir, String> {
+/// The syntax tree under the same settings as the compiler; `^` and `$` are of lines if asked.
+pub(super) fn parse(source: &str, multi_line: bool) -> Result<Hir, String> {
     ParserBuilder::new()
         .unicode(false)
+        .multi_line(multi_line)
         .utf8(false)
         .nest_limit(NEST_LIMIT)
         .build()

@@ -2,6 +2,7 @@
 //! How a hit reads is left to `wording`.
 
 use std::cell::OnceCell;
+use std::collections::HashMap;
 use std::ops::{ControlFlow, Range};
 
 use super::engine::{Match, without_line_end};
@@ -25,6 +26,8 @@ pub(super) struct FileFacts<'a> {
     /// Read when a rule first asks for it, so that many hits cost one reading.
     starts: OnceCell<Vec<usize>>,
     carries: OnceCell<Vec<Carry>>,
+    inline_tests: OnceCell<Vec<Range<u32>>>,
+    balance: OnceCell<HashMap<[u8; 16], i64>>,
 }
 
 impl<'a> FileFacts<'a> {
@@ -35,6 +38,8 @@ impl<'a> FileFacts<'a> {
             language: Language::of(file.path),
             starts: OnceCell::new(),
             carries: OnceCell::new(),
+            inline_tests: OnceCell::new(),
+            balance: OnceCell::new(),
         }
     }
 
@@ -52,19 +57,60 @@ impl<'a> FileFacts<'a> {
         Some(without_line_end(&text[start..end]))
     }
 
+    /// What sort of text line `number` is: that of the file, or a test inside it.
+    pub(super) fn kind_of(&self, number: u32) -> PathKind {
+        let tests = self.inline_tests.get_or_init(|| {
+            let text = self.file.new_text.unwrap_or_default();
+            self.language.inline_tests(text)
+        });
+        let is_test = tests.iter().any(|lines| lines.contains(&number));
+        if is_test && self.kind == PathKind::Source {
+            PathKind::Test
+        } else {
+            self.kind
+        }
+    }
+
+    /// True if the base version has this line, but for white space around it, at least as often as
+    /// the head version: then the change moved it. False if the caller hasn't both versions.
+    pub(super) fn is_moved(&self, line: &[u8]) -> bool {
+        let (Some(old), Some(new)) = (self.file.old_text, self.file.new_text) else {
+            return false;
+        };
+        let balance = self.balance.get_or_init(|| {
+            let mut balance = HashMap::new();
+            for (text, step) in [(old, -1), (new, 1)] {
+                for line in text.split(|byte| *byte == b'\n') {
+                    *balance.entry(line_key(line)).or_default() += step;
+                }
+            }
+            balance
+        });
+        balance
+            .get(&line_key(line))
+            .is_some_and(|added| *added <= 0)
+    }
+
     /// What stands at byte `place` of an added line.
     pub(super) fn region(&self, line: &AddedLine<'_>, text: &[u8], place: usize) -> Region {
         let carries = self.carries.get_or_init(|| {
             let text = self.file.new_text.unwrap_or_default();
             self.language.carries(text)
         });
-        let carried = usize::try_from(line.no)
+        let open = usize::try_from(line.no)
             .ok()
             .and_then(|number| carries.get(number.checked_sub(1)?))
             .copied()
             .unwrap_or(Carry::Nothing);
-        self.language.region(text, place, carried)
+        self.language.region(text, place, open)
     }
+}
+
+/// Stands for a line without the white space around it.
+fn line_key(line: &[u8]) -> [u8; 16] {
+    let mut key = [0; 16];
+    key.copy_from_slice(&blake3::hash(line.trim_ascii()).as_bytes()[..16]);
+    key
 }
 
 /// One rule that holds against one line, or against the file.
@@ -183,7 +229,7 @@ impl RuleSet {
             }
             Check::House { .. } => return None,
         };
-        let (severity, note) = self.weigh(rule, judgement, facts)?;
+        let (severity, note) = self.weigh(rule, judgement, facts, facts.kind)?;
         Some(Found {
             rule,
             form: 0,
@@ -196,6 +242,10 @@ impl RuleSet {
     fn judge<'a>(&self, hit: &Match<'a>, facts: &FileFacts<'a>) -> Option<Found<'a>> {
         let (rule, form) = self.owners[hit.pattern];
         let line = facts.file.added[hit.index];
+        // A secret is published wherever it stands.
+        if !self.rules[rule].history && facts.is_moved(line.text) {
+            return None;
+        }
         let judgement = match &self.rules[rule].check {
             Check::House { .. } => Judgement::Stands,
             Check::Builtin(builtin) => {
@@ -223,7 +273,8 @@ impl RuleSet {
                 judgement
             }
         };
-        let (severity, note) = self.weigh(rule, judgement, facts)?;
+        let kind = facts.kind_of(line.no);
+        let (severity, note) = self.weigh(rule, judgement, facts, kind)?;
         Some(Found {
             rule,
             form,
@@ -233,12 +284,13 @@ impl RuleSet {
         })
     }
 
-    /// The severity a judgement has in this file, and why if it is not the rule's own.
+    /// The severity a judgement has in text of this kind, and why if it is not the rule's own.
     fn weigh(
         &self,
         rule: usize,
         judgement: Judgement,
         facts: &FileFacts<'_>,
+        kind: PathKind,
     ) -> Option<(Severity, Option<String>)> {
         let rule = &self.rules[rule];
         let lowered = |why: &str| {
@@ -247,13 +299,13 @@ impl RuleSet {
             Some((Severity::Suggestion, note))
         };
         let lenient = match &rule.check {
-            Check::Builtin(builtin) => (builtin.lowers)(facts),
+            Check::Builtin(builtin) => (builtin.lowers)(facts, kind),
             Check::House { .. } => false,
         };
         match judgement {
             Judgement::Passes => None,
             Judgement::Lowered(why) => lowered(why),
-            _ if lenient => lowered(&format!("the file is {}", facts.kind.as_phrase())),
+            _ if lenient => lowered(&format!("this is {}", kind.as_phrase())),
             Judgement::Raised(why) if !rule.configured && rule.severity < Severity::Critical => {
                 Some((
                     Severity::Critical,

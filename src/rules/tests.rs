@@ -174,15 +174,18 @@ fn an_override_keeps_the_lenience_of_tests() {
 #[test]
 fn a_lowered_finding_says_why() {
     let found = scan_text(pack(), "tests/a.rs", b"dbg!(x);\n");
-    let note = "Only a suggestion here, because the file is a test.";
+    let note = "Only a suggestion here, because this is a test.";
     assert!(found[0].body.ends_with(note), "{}", found[0].body);
 }
+
+/// Changes one ingredient of a rule.
+type Change = fn(&mut RuleSpec);
 
 #[test]
 fn each_ingredient_changes_the_digest() {
     let mut base = spec("r", "abc");
     base.paths = vec!["a/**".to_owned()];
-    let changes: [(&str, fn(&mut RuleSpec)); 8] = [
+    let changes: [(&str, Change); 8] = [
         ("id", |rule| rule.id = "s".to_owned()),
         ("severity", |rule| rule.severity = Severity::Suggestion),
         ("paths", |rule| rule.paths = vec!["b/**".to_owned()]),
@@ -296,6 +299,30 @@ fn an_anchor_stands_for_rule_and_line_but_not_for_its_end_or_number() {
     assert_eq!(anchors("\n\n  abc = 1  \t\r\n"), base);
     assert_ne!(anchors("abc = 1\n"), base);
     assert_ne!(anchors("  abc = 2\n"), base);
+}
+
+#[test]
+fn moved_lines_are_no_findings_unless_they_are_secrets() {
+    let mut token = spec("token", "corp_[a-z]{4}");
+    token.history = true;
+    let set = set_of(&[spec("r", "abc"), token]);
+    let count = |old: &str, new: &str, no: u32| {
+        let text = new.lines().nth(no as usize - 1).unwrap().as_bytes();
+        let added = [AddedLine { no, text }];
+        let file = FileUnderReview {
+            path: &RepoPath::from("a.c"),
+            mode: Mode::Regular,
+            old_mode: Some(Mode::Regular),
+            added: &added,
+            new_text: Some(new.as_bytes()),
+            old_text: Some(old.as_bytes()),
+        };
+        set.scan(&file).len()
+    };
+    assert_eq!(count("x\n", "x\nabc\n", 2), 1);
+    assert_eq!(count("abc\nx\n", "x\n  abc\r\n", 2), 0);
+    assert_eq!(count("abc\nx\n", "abc\nx\nabc\n", 3), 1);
+    assert_eq!(count("corp_aaaa\nx\n", "x\ncorp_aaaa\n", 2), 1);
 }
 
 #[test]

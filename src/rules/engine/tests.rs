@@ -44,6 +44,12 @@ const PATTERNS: &[&str] = &[
     r"\xFF",
     "(?u)ä",
     "aab*c",
+    "^[xy]",
+    r"\A[xy]b?",
+    r"[19]$",
+    r"[19]\z",
+    r"[fo]\s+[19]",
+    r"(?-m:^)z",
 ];
 
 #[test]
@@ -119,6 +125,25 @@ fn windows_cover_the_line_with_overlap() {
         );
         assert!(all.iter().all(|window| window.len() <= WINDOW));
     }
+}
+
+#[test]
+fn anchors_of_patterns_without_keywords_are_those_of_the_line() {
+    for pattern in [
+        "^[xy]",
+        "[xy]$",
+        r"\A[xy]",
+        r"[xy]\z",
+        "(?-m:^)[xy]",
+        r"^[xy]$",
+    ] {
+        let found = all(&engine(&[pattern]), &[b"--", b"x", b"--"]);
+        assert_eq!(found, BTreeSet::from([(0, 1, 0, 1)]), "{pattern}");
+    }
+    assert_eq!(
+        all(&engine(&[r"[xy]\s[xy]"]), &[b"x", b"y"]),
+        BTreeSet::new()
+    );
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::super::pattern::parse;
 use super::required_keywords;
 
 fn keywords(pattern: &str) -> Option<Vec<String>> {
-    let set = required_keywords(&parse(pattern).unwrap())?;
+    let set = required_keywords(&parse(pattern, false).unwrap())?;
     Some(
         set.into_iter()
             .map(|word| String::from_utf8_lossy(&word).into_owned())
@@ -117,10 +117,12 @@ impl Numbers {
 fn each_match_contains_a_keyword() {
     let mut numbers = Numbers(7);
     let (mut keyed, mut matched) = (0, 0);
-    for _ in 0..3_000 {
+    for _ in 0..1_200 {
         let depth = 2 + u32::try_from(numbers.below(4)).unwrap();
         let pattern = numbers.pattern(depth);
-        let Ok(hir) = parse(&pattern) else { continue };
+        let Ok(hir) = parse(&pattern, false) else {
+            continue;
+        };
         let Some(words) = required_keywords(&hir) else {
             continue;
         };
@@ -132,7 +134,7 @@ fn each_match_contains_a_keyword() {
             .ascii_case_insensitive(true)
             .build(&words)
             .unwrap();
-        for _ in 0..60 {
+        for _ in 0..40 {
             let text = numbers.text();
             if let Some(found) = regex.find(&text) {
                 matched += 1;
@@ -145,7 +147,7 @@ fn each_match_contains_a_keyword() {
         }
     }
     assert!(
-        keyed > 300 && matched > 1_000,
+        keyed > 150 && matched > 500,
         "{keyed} patterns, {matched} matches"
     );
 }

@@ -1,11 +1,17 @@
-//! Characters that deceive the reader: they turn text around, or can't be seen.
+//! Characters that deceive the reader: they turn text around, can't be seen, or look like others.
+//! Characters that break programs are left to their compilers.
 
 use super::{
     Builtin, Form, Hit, Judgement, Place, everywhere, in_lenient_places, in_own_code, stands,
 };
 use crate::finding::Severity;
-use crate::rules::paths::is_document;
+use crate::rules::paths::{PathKind, is_code, is_document};
 use crate::rules::scan::FileFacts;
+
+/// No name that people read is longer, in bytes.
+const LONGEST_NAME: usize = 256;
+/// The letters of [`LOOKALIKE`].
+const LOOKALIKES: &str = "ЅІЈАВЕКМНОРСТУХаеорсухѕіјһԁΑΒΕΖΗΙΚΜΝΟΡΤΥΧο";
 
 pub(super) static BIDI_CONTROL: Builtin = Builtin {
     id: "bidi-control",
@@ -62,7 +68,63 @@ pub(super) static INVISIBLE_CHARACTER: Builtin = Builtin {
     whole_file: None,
 };
 
-fn in_documents(facts: &FileFacts<'_>) -> bool {
+pub(super) static HOMOGLYPH_IDENTIFIER: Builtin = Builtin {
+    id: "homoglyph-identifier",
+    severity: Severity::Important,
+    summary: "Cyrillic or Greek letters that look like the Latin ones of the same name",
+    why: "A name of Latin letters has a Cyrillic or Greek one in it that looks the same. It is \
+          another name than the one it looks like, so it can call or shadow what the reader does \
+          not expect.",
+    mend: "Write the name in letters of one alphabet.",
+    history: false,
+    reaches: in_own_programs,
+    lowers: in_lenient_places,
+    forms: &[Form {
+        title: "letters of two alphabets that look alike in one name",
+        pattern: LOOKALIKE,
+        languages: &[],
+        place: Place::Code,
+        judge: among_latin_letters,
+    }],
+    whole_file: None,
+};
+
+/// UTF-8 of letters that look like Latin ones: of Cyrillic Ѕ І Ј А В Е К М Н О Р С Т У Х а е о р с
+/// у х ѕ і ј һ ԁ, of Greek Α Β Ε Ζ Η Ι Κ Μ Ν Ο Ρ Τ Υ Χ ο.
+const LOOKALIKE: &str = r"(?-u:\xD0[\x85\x86\x88\x90\x92\x95\x9A\x9C-\x9E\xA0-\xA3\xA5\xB0\xB5\xBE]|\xD1[\x80\x81\x83\x85\x95\x96\x98]|\xD2\xBB|\xD4\x81|\xCE[\x91\x92\x95-\x97\x99\x9A\x9C\x9D\x9F\xA1\xA4\xA5\xA7\xBF])";
+
+fn in_own_programs(facts: &FileFacts<'_>) -> bool {
+    in_own_code(facts) && is_code(facts.file.path)
+}
+
+/// A name that has Latin letters beside the match, and of other letters only those that look like
+/// Latin ones: a name in Russian with a Latin prefix has others too.
+fn among_latin_letters(hit: &Hit<'_>) -> Judgement {
+    let in_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_' || !byte.is_ascii();
+    let before = &hit.text[..hit.range.start];
+    let start = before
+        .iter()
+        .rposition(|byte| !in_word(byte))
+        .map_or(0, |at| at + 1);
+    let after = &hit.text[hit.range.end..];
+    let length = after
+        .iter()
+        .position(|byte| !in_word(byte))
+        .unwrap_or(after.len());
+    let has_latin_beside = before.last().is_some_and(u8::is_ascii_alphabetic)
+        || after.first().is_some_and(u8::is_ascii_alphabetic);
+    let word = &hit.text[start..hit.range.end + length];
+    if !has_latin_beside || word.len() > LONGEST_NAME {
+        return Judgement::Passes;
+    }
+    let looks_latin = |letter: char| letter.is_ascii() || LOOKALIKES.contains(letter);
+    match std::str::from_utf8(word) {
+        Ok(word) if word.chars().all(looks_latin) => Judgement::Stands,
+        _ => Judgement::Passes,
+    }
+}
+
+fn in_documents(facts: &FileFacts<'_>, _: PathKind) -> bool {
     is_document(facts.file.path)
 }
 
@@ -149,6 +211,47 @@ mod tests {
         }
         // The joiner holds emoji together.
         assert_eq!(found("src/a.js", "x = '👩\u{200d}💻'"), []);
+    }
+
+    #[test]
+    fn the_pattern_and_the_list_of_lookalikes_agree() {
+        let regex = regex::bytes::RegexBuilder::new(LOOKALIKE)
+            .unicode(false)
+            .build()
+            .unwrap();
+        let matched: String = ('\u{370}'..'\u{530}')
+            .filter(|letter| regex.is_match(letter.to_string().as_bytes()))
+            .collect();
+        let mut listed: Vec<char> = LOOKALIKES.chars().collect();
+        listed.sort_unstable();
+        assert_eq!(matched, listed.into_iter().collect::<String>());
+    }
+
+    #[test]
+    fn names_of_two_alphabets_that_look_alike_are_important() {
+        let expected = ("homoglyph-identifier".to_owned(), Severity::Important);
+        for letter in LOOKALIKES.chars() {
+            for name in [
+                format!("is{letter}dmin"),
+                format!("{letter}dmin"),
+                format!("log_i{letter}"),
+            ] {
+                let found = severities("src/a.py", &format!("if {name}(x):\n"));
+                assert_eq!(found, std::slice::from_ref(&expected), "{name}");
+            }
+        }
+        for line in [
+            "x = Δx + μs",
+            "idСотрудника = 1",
+            "имя = 1",
+            "# раypal",
+            "s = 'раypal'",
+            "Δ = Ο",
+            "naïve = 1",
+        ] {
+            assert_eq!(found("src/a.py", line), [], "{line}");
+        }
+        assert_eq!(found("a.md", "раypal"), []);
     }
 
     #[test]

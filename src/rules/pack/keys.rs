@@ -1,4 +1,5 @@
 //! Private keys, by the armour around them.
+//! Tokens are in `tokens`.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,5 @@
-//! What a commit should not carry: conflict markers, debugger calls, stray files, reminders.
+//! What merging and debugging leave behind in the text: conflict markers and debugger calls.
+//! Files and reminders left behind are in `strays`.
 
 use super::{
     Builtin, Form, Judgement, Place, everywhere, in_lenient_places, in_own_code, nowhere, stands,
@@ -63,7 +64,8 @@ pub(super) static DEBUGGER_LEFTOVER: Builtin = Builtin {
         },
         Form {
             title: "`dbg!` left in the code",
-            pattern: r"\bdbg!\(",
+            // Before a `$` it is the body of a macro that takes its place.
+            pattern: r"\bdbg!\((?:[^$]|$)",
             languages: &[Rust],
             place: Place::Code,
             judge: stands,
@@ -193,6 +195,7 @@ mod tests {
             ("src/a.rs", "/// dbg!(x)"),
             ("src/a.rs", "let s = \"dbg!(\";"),
             ("build.rs", "dbg!(x);"),
+            ("src/a.rs", "($(dbg!($value)),+)"),
             ("src/a.go", "debugger;"),
             ("README.md", "debugger;"),
             ("vendor/a.js", "debugger;"),
@@ -209,6 +212,15 @@ mod tests {
             .map(|(_, line, _)| line)
             .collect();
         assert_eq!(lines, [5]);
+    }
+
+    #[test]
+    fn a_call_in_a_test_module_is_a_suggestion() {
+        let text = "fn a() {\n    dbg!(1);\n}\n#[cfg(test)]\nmod tests {\n    dbg!(2);\n}\n";
+        assert_eq!(
+            severities("src/a.rs", text),
+            [Severity::Important, Severity::Suggestion]
+        );
     }
 
     #[test]

@@ -3,13 +3,19 @@
 //!
 //! - `tokens`: access tokens in the formats their providers publish
 //! - `keys`: private keys
+//! - `safeguards`: checks that are switched off
 //! - `characters`: characters that deceive the reader
-//! - `leftovers`: what a commit should not carry: conflict markers, debugger calls, stray files
+//! - `leftovers`: conflict markers and debugger calls
+//! - `strays`: files, reminders and paths that belong to one machine or one moment
+//! - `workflows`: workflows that give their rights away
 
 mod characters;
 mod keys;
 mod leftovers;
+mod safeguards;
+mod strays;
 mod tokens;
+mod workflows;
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -38,8 +44,9 @@ pub(super) struct Builtin {
     pub(super) history: bool,
     /// True for the files it looks at.
     pub(super) reaches: fn(&FileFacts<'_>) -> bool,
-    /// True for the files where it is only a suggestion.
-    pub(super) lowers: fn(&FileFacts<'_>) -> bool,
+    /// True where it is only a suggestion; the second value is the kind of the text in question,
+    /// which may be a test inside a source file.
+    pub(super) lowers: fn(&FileFacts<'_>, PathKind) -> bool,
     /// What it looks for in added lines.
     pub(super) forms: &'static [Form],
     /// What it looks for in the file as a whole, its path and mode.
@@ -109,14 +116,26 @@ pub(super) enum Judgement {
     Lowered(&'static str),
 }
 
-/// Every built-in rule that this module can decide, in order of ids within a topic.
+/// Every built-in rule that this module can decide, topic by topic.
 pub(super) static PACK: &[&Builtin] = &[
     &tokens::PROVIDER_TOKEN,
     &keys::PRIVATE_KEY,
     &characters::BIDI_CONTROL,
     &characters::INVISIBLE_CHARACTER,
+    &characters::HOMOGLYPH_IDENTIFIER,
     &leftovers::CONFLICT_MARKER,
     &leftovers::DEBUGGER_LEFTOVER,
+    &strays::DO_NOT_MERGE,
+    &strays::LEFTOVER_FILE,
+    &strays::ABSOLUTE_PATH_IN_MANIFEST,
+    &strays::SYMLINK_ESCAPES,
+    &safeguards::SCANNER_SILENCED,
+    &safeguards::FOCUSED_TEST,
+    &safeguards::TLS_VERIFY_OFF,
+    &safeguards::REVIEW_EVASION_ATTRIBUTES,
+    &workflows::WORKFLOW_ALL_RIGHTS,
+    &workflows::WORKFLOW_HEAD_CHECKOUT,
+    &workflows::WORKFLOW_SCRIPT_INJECTION,
 ];
 
 /// The rule that compares two versions of the review's own settings; `config` decides it, here it
@@ -176,12 +195,12 @@ fn everywhere(_: &FileFacts<'_>) -> bool {
     true
 }
 
-fn nowhere(_: &FileFacts<'_>) -> bool {
+fn nowhere(_: &FileFacts<'_>, _: PathKind) -> bool {
     false
 }
 
-fn in_lenient_places(facts: &FileFacts<'_>) -> bool {
-    facts.kind.is_lenient()
+fn in_lenient_places(_: &FileFacts<'_>, kind: PathKind) -> bool {
+    kind.is_lenient()
 }
 
 /// Files that somebody in this project writes for a machine to read.
