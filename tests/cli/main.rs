@@ -2,6 +2,7 @@
 //! What a value-in, value-out test can show is tested beside the code.
 
 mod config;
+mod crash;
 mod history;
 mod hooks;
 mod pushed_refs;
