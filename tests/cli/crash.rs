@@ -12,12 +12,10 @@ const MOMENTS: u32 = 20;
 /// Files of a change: enough that a run takes a while.
 const FILES: usize = 40;
 
-fn large<'s>(sandbox: &'s Sandbox) -> Repo<'s> {
+fn large(sandbox: &Sandbox) -> Repo<'_> {
     let (repo, _) = sandbox.cloned();
     for n in 0..FILES {
-        let filler: String = (0..200)
-            .map(|line| format!("const a{n}x{line} = {line};\n"))
-            .collect();
+        let filler = format!("const a{n} = {n};\n").repeat(200);
         repo.write(format!("file-{n:02}.js"), format!("{filler}{SOUND}"));
     }
     repo.write("cart.js", FLAWED);
