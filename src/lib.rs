@@ -4,4 +4,5 @@ mod commands;
 mod diff;
 mod error;
 mod finding;
+mod ground;
 mod parse;
