@@ -27,6 +27,7 @@ mod error;
 mod finding;
 mod gate;
 mod git;
+mod ground;
 mod hooks;
 mod ledger;
 mod owed;
