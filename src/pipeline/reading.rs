@@ -18,6 +18,7 @@ use crate::owed::Target;
 use crate::receipt::{AgentSpec, Receipt, ReceiptKey};
 use crate::report::UnitReport;
 use crate::rules::{self, AddedLine, FileUnderReview, RuleSet};
+use crate::store::ReceiptsRead;
 use crate::units::{Class, Excludes, classify};
 
 /// The changed files of a target, before any of them is read.
@@ -168,7 +169,7 @@ impl Session {
         let (excludes, warnings) = Excludes::new(&settings.exclude);
         warnings.into_iter().for_each(|warning| self.warn(warning));
         let known = match asking {
-            Asking::Missing => self.store.receipt_keys()?,
+            Asking::Missing => self.store.receipt_keys().unwrap_or_default(),
             Asking::Everything | Asking::Nothing => HashSet::new(),
         };
         let limits = ReadLimits {
@@ -236,7 +237,7 @@ impl Session {
     /// Fills in what receipts say. A receipt that turns out not to be valid is a miss: then the unit
     /// is read after all, if agents may be asked.
     fn recall(
-        &self,
+        &mut self,
         target: &Target,
         reading: &mut Reading,
         rules: &RuleSet,
@@ -248,7 +249,10 @@ impl Session {
             .filter(|index| reading.units[*index].is_owed() && reading.units[*index].raw.is_none())
             .collect();
         let keys: HashSet<ReceiptKey> = wanting.iter().map(|index| reading.key(*index)).collect();
-        let receipts = self.store.receipts(&keys)?;
+        let receipts = self.store.receipts(&keys).unwrap_or_else(|error| {
+            self.warn(format!("no receipt could be read: {error:#}"));
+            ReceiptsRead::default()
+        });
         reading.unusable = receipts.unusable;
         let mut missing = Vec::new();
         for index in wanting {

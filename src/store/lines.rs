@@ -2,29 +2,24 @@
 //! A last line without its line feed is a torn write: readers ignore it, the next writer cuts it off.
 
 use std::fs;
-use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use anyhow::Context;
 
-use super::private;
+use super::{private, read_plain, refuse_special};
 
 /// All whole lines of a file, as one text; empty if there is no file.
 pub(super) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let mut bytes = match fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => {
-            return Err(error).with_context(|| format!("cannot read `{}`", path.display()));
-        }
-    };
+    let mut bytes = read_plain(path)?.unwrap_or_default();
     bytes.truncate(memchr::memrchr(b'\n', &bytes).map_or(0, |last| last + 1));
     Ok(bytes)
 }
 
 /// Appends lines in one write and waits until they are on the disk. The caller holds the lock.
 pub(super) fn append(path: &Path, lines: &[String]) -> anyhow::Result<()> {
-    let attempt = || -> std::io::Result<()> {
+    let attempt = || -> anyhow::Result<()> {
+        refuse_special(path)?;
         let mut file = private().read(true).append(true).create(true).open(path)?;
         let end = whole_lines_end(&mut file)?;
         if end < file.metadata()?.len() {
@@ -36,7 +31,7 @@ pub(super) fn append(path: &Path, lines: &[String]) -> anyhow::Result<()> {
             bytes.push(b'\n');
         }
         file.write_all(&bytes)?;
-        file.sync_all()
+        Ok(file.sync_all()?)
     };
     attempt().with_context(|| format!("cannot append to `{}`", path.display()))
 }

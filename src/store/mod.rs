@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
 
+pub(crate) use receipts::ReceiptsRead;
 pub(crate) use reviews::ReviewId;
 pub(crate) use seal::Secret;
 
@@ -60,8 +61,9 @@ impl Store {
             _ => {}
         }
         let format = dir.join("format");
-        match fs::read_to_string(&format) {
-            Ok(text) => match text.trim().parse::<u32>() {
+        let found = read_plain(&format)?;
+        match found.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()) {
+            Some(text) => match text.trim().parse::<u32>() {
                 Ok(FORMAT) => {}
                 Ok(later) if later > FORMAT => {
                     return Err(anyhow!("`{}` has format {later}, this program knows {FORMAT}", dir.display()))
@@ -74,10 +76,7 @@ impl Store {
                         .hint(format!("move `{}` away to start afresh", dir.display()));
                 }
             },
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => {
-                return Err(error).with_context(|| format!("cannot read `{}`", format.display()));
-            }
+            None => {}
         }
         Ok(Self {
             secret: Secret::read(secret_dir)?,
@@ -105,14 +104,16 @@ impl Store {
             self.secret = Some(Secret::read_or_create(&self.secret_dir)?);
         }
         let path = self.dir.join("lock");
-        let file = match private()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-        {
+        let opened = refuse_special(&path).and_then(|()| {
+            Ok(private()
+                .create(true)
+                .truncate(false)
+                .write(true)
+                .open(&path)?)
+        });
+        let file = match opened {
             Ok(file) => file,
-            Err(error) => return unwritable(error.into(), &self.dir),
+            Err(error) => return unwritable(error, &self.dir),
         };
         let started = Instant::now();
         loop {
@@ -162,7 +163,29 @@ struct Lock {
     _file: File,
 }
 
-/// Options for a file that only its owner may read or write, never through a link.
+/// Fails if something stands at a path that is not a plain file: a store that came with the repository
+/// may hold links that lead out of it, and pipes that never end.
+fn refuse_special(path: &Path) -> anyhow::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if !found.is_file() => bail!("`{}` is not a plain file", path.display()),
+        _ => Ok(()),
+    }
+}
+
+/// The bytes of a plain file; `None` if there is none.
+fn read_plain(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
+    let attempt = || -> anyhow::Result<Option<Vec<u8>>> {
+        refuse_special(path)?;
+        match fs::read(path) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    };
+    attempt().with_context(|| format!("cannot read `{}`", path.display()))
+}
+
+/// Options for a file that only its owner may read or write.
 fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     #[cfg(unix)]

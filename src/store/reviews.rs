@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::seal::{Broken, Purpose};
-use super::{Store, create_private_dir, replace};
+use super::{Store, create_private_dir, read_plain, replace};
 
 const DIR: &str = "reviews";
 const FILE: &str = "review.json";
@@ -74,6 +74,9 @@ impl Store {
     ) -> anyhow::Result<ReviewId> {
         let _lock = self.lock()?;
         let reviews = self.dir.join(DIR);
+        if fs::symlink_metadata(&reviews).is_ok_and(|found| !found.is_dir()) {
+            bail!("`{}` is not a directory", reviews.display());
+        }
         create_private_dir(&reviews)?;
         let stem = format!(
             "{}-{}",
@@ -130,13 +133,10 @@ impl Store {
 
     /// Reads a review; `None` if it is not there, not sealed by this user or of another format.
     pub(crate) fn review<T: DeserializeOwned>(&self, id: &ReviewId) -> anyhow::Result<Option<T>> {
-        let path = self.review_dir(id).join(FILE);
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => {
-                return Err(error).with_context(|| format!("cannot read `{}`", path.display()));
-            }
+        // A review is a memory: one that can't be read is forgotten, whatever is wrong with it.
+        let bytes = read_plain(&self.review_dir(id).join(FILE)).ok().flatten();
+        let Some(text) = bytes.and_then(|bytes| String::from_utf8(bytes).ok()) else {
+            return Ok(None);
         };
         let Some(secret) = &self.secret else {
             return Ok(None);
