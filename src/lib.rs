@@ -52,7 +52,7 @@ use error::Exit;
 use ui::{Ui, Volume};
 
 /// Runs a command line; what went wrong is on standard error, what it means in the exit code.
-pub fn run(cli: Cli) -> ExitCode {
+pub fn run(cli: &Cli) -> ExitCode {
     let volume = match (cli.global.quiet, cli.global.verbose) {
         (true, _) => Volume::Quiet,
         (_, true) => Volume::Verbose,

@@ -344,18 +344,19 @@ impl Push<'_> {
             }
         };
         let mut notes = shallow_note(self.repo)?;
-        let there = match pushed.remote_id.is_zero() {
-            true => None,
-            false => match self.repo.peel(&pushed.remote_id)? {
+        let there = if pushed.remote_id.is_zero() {
+            None
+        } else {
+            match self.repo.peel(&pushed.remote_id)? {
                 Peeled::Commit(there) => Some(there),
                 Peeled::NoCommit => None,
                 Peeled::Missing => {
                     notes.push(format!(
-                        "the remote's `{short}` has commits you don't have: unless you force, Git will refuse this push; fetch first"
-                    ));
+                    "the remote's `{short}` has commits you don't have: unless you force, Git will refuse this push; fetch first"
+                ));
                     None
                 }
-            },
+            }
         };
         let protected = pushed.remote.starts_with("refs/heads/") && self.policy.protects(short);
         let published: Vec<Oid> = match (protected, there) {
@@ -442,9 +443,10 @@ impl Push<'_> {
         Ok(Base {
             commit: None,
             tree: self.repo.empty_tree(),
-            why: match self.tracking.is_empty() {
-                true => "the empty tree, because nothing is known to be on the remote".to_owned(),
-                false => "the empty tree, because no commit is shared with the remote".to_owned(),
+            why: if self.tracking.is_empty() {
+                "the empty tree, because nothing is known to be on the remote".to_owned()
+            } else {
+                "the empty tree, because no commit is shared with the remote".to_owned()
             },
         })
     }

@@ -63,7 +63,7 @@ fn units_page(report: &Report) -> Page {
                 .map(|commit| format!(" in commit {}", &commit[..12.min(commit.len())]))
                 .unwrap_or_default();
             page.put(Style::Faint, format!("{} ", unit.status))
-                .text(format!("{:<11}{known:<11}", class))
+                .text(format!("{class:<11}{known:<11}"))
                 .text(format!("{}{commit}", unit.path.to_quoted()));
             if !why.is_empty() {
                 page.put(Style::Faint, format!("  {why}"));

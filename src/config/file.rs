@@ -233,10 +233,8 @@ impl ConfigFile {
 
     /// The line of the file a span starts on, from 1.
     pub(super) fn line(text: &str, offset: usize) -> u32 {
-        let newlines = text.as_bytes()[..offset.min(text.len())]
-            .iter()
-            .filter(|byte| **byte == b'\n')
-            .count();
+        let newlines =
+            memchr::memchr_iter(b'\n', &text.as_bytes()[..offset.min(text.len())]).count();
         u32::try_from(newlines + 1).unwrap_or(u32::MAX)
     }
 }

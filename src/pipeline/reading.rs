@@ -123,9 +123,17 @@ impl Session {
     /// The changed files between the base and the head of a target.
     pub(crate) fn head_changes(&self, target: &Target) -> Result<Vec<Change>> {
         if let Some(head) = &target.head {
-            return self
-                .repo
-                .changes(&target.base.tree, &self.repo.tree_of(head)?);
+            let head_tree = self.repo.tree_of(head)?;
+            let changes = self.repo.changes(&target.base.tree, &head_tree)?;
+            if changes.is_empty() && head_tree != target.base.tree {
+                return Err(anyhow!(
+                    "the trees {} and {head_tree} differ, but in no file",
+                    target.base.tree
+                ))
+                .context("cannot tell what changed")
+                .hint("run `git fsck`");
+            }
+            return Ok(changes);
         }
         let staged = self.repo.staged()?;
         match staged.unmerged.first() {
@@ -167,7 +175,9 @@ impl Session {
         let specs = Specs::of(rules);
         let history_rules = rules.history_only();
         let (excludes, warnings) = Excludes::new(&settings.exclude);
-        warnings.into_iter().for_each(|warning| self.warn(warning));
+        for warning in warnings {
+            self.warn(warning);
+        }
         let known = match asking {
             Asking::Missing => self.store.receipt_keys().unwrap_or_default(),
             Asking::Everything | Asking::Nothing => HashSet::new(),
@@ -352,6 +362,20 @@ impl Reading {
     fn key(&self, index: usize) -> ReceiptKey {
         let unit = &self.units[index];
         ReceiptKey::new(&unit.key, self.specs.for_unit(unit.commit.as_ref()))
+    }
+
+    /// How many units the target has that the remote does not.
+    pub(super) fn new_units(&self) -> usize {
+        self.units
+            .iter()
+            .filter(|unit| unit.class != Class::Paid)
+            .count()
+    }
+
+    /// True if the change is owed a reading of what stands, or stood, at this path.
+    pub(super) fn owes(&self, path: &RepoPath) -> bool {
+        self.of_head()
+            .any(|unit| unit.class != Class::Paid && unit.change.path() == path)
     }
 
     /// The owed units that nobody has read, and why.

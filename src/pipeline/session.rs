@@ -205,7 +205,9 @@ impl Session {
                     name: format!("`{}`", config::REPOSITORY_FILE),
                 };
                 let (file, unknown) = ConfigFile::parse(text, &source)?;
-                unknown.into_iter().for_each(|warning| self.warn(warning));
+                for warning in unknown {
+                    self.warn(warning);
+                }
                 Some(file)
             }
             None => None,
@@ -236,23 +238,6 @@ impl Session {
             Some(None) => Ok(None),
             None => self.config_text(&staged.base_tree),
         }
-    }
-
-    /// The rules in force, built in and configured.
-    pub(crate) fn rule_set(&self, settings: &Settings) -> Result<RuleSet> {
-        let specs: Vec<_> = settings
-            .rules
-            .iter()
-            .map(|rule| rule.value.clone())
-            .collect();
-        let levels: std::collections::BTreeMap<String, RuleLevel> = settings
-            .levels
-            .iter()
-            .map(|(id, level)| (id.clone(), level.value))
-            .collect();
-        RuleSet::compile(&specs, &levels)
-            .context("cannot use the configured rules")
-            .hint("correct the rule in the file it comes from; `deep-review explain --config` names it")
     }
 
     /// True if the code a finding is about still stands in the file on the tip of HEAD.
@@ -336,7 +321,7 @@ impl Session {
     /// The newest stored review of a branch.
     pub(crate) fn newest_review(&self, target: &str) -> Result<Option<Report>> {
         for id in self.store.review_ids()? {
-            if let Some(report) = self.store.review::<Report>(&id)?
+            if let Some(report) = self.store.review::<Report>(&id)
                 && report.target_name() == target
             {
                 return Ok(Some(report));
@@ -349,12 +334,29 @@ impl Session {
     pub(crate) fn reviews(&self) -> Result<Vec<(ReviewId, Report)>> {
         let mut reviews = Vec::new();
         for id in self.store.review_ids()? {
-            if let Some(report) = self.store.review::<Report>(&id)? {
+            if let Some(report) = self.store.review::<Report>(&id) {
                 reviews.push((id, report));
             }
         }
         Ok(reviews)
     }
+}
+
+/// The rules in force, built in and configured.
+pub(super) fn rule_set(settings: &Settings) -> Result<RuleSet> {
+    let specs: Vec<_> = settings
+        .rules
+        .iter()
+        .map(|rule| rule.value.clone())
+        .collect();
+    let levels: std::collections::BTreeMap<String, RuleLevel> = settings
+        .levels
+        .iter()
+        .map(|(id, level)| (id.clone(), level.value))
+        .collect();
+    RuleSet::compile(&specs, &levels)
+        .context("cannot use the configured rules")
+        .hint("correct the rule in the file it comes from; `deep-review explain --config` names it")
 }
 
 fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>> {

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
-use super::{AddedLine, FileUnderReview, RuleError, RuleLevel, RuleSet, RuleSpec, builtin_rules};
+use super::spec::RuleError;
+use super::{AddedLine, FileUnderReview, RuleLevel, RuleSet, RuleSpec, builtin_rules};
 use crate::diff::{Mode, RepoPath};
 use crate::finding::{RawFinding, Severity};
 

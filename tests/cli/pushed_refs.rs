@@ -5,7 +5,7 @@ use crate::support::sandbox::{FLAWED, Repo, SOUND, Sandbox};
 const ZERO: &str = "0000000000000000000000000000000000000000";
 
 /// Another person's clone of the remote, without a hook.
-fn colleague<'s>(sandbox: &'s Sandbox) -> Repo<'s> {
+fn colleague(sandbox: &Sandbox) -> Repo<'_> {
     sandbox
         .call("git")
         .args(["clone", "-q", "remote.git", "colleague"])
