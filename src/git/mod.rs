@@ -5,7 +5,7 @@
 //! - `trees`: which files differ between two trees
 //! - `staged`: the index against HEAD, `worktree`, `scan`, `files`, `eol`: the files against HEAD
 //! - `renames`, `similarity`: which deletions and additions are one file
-//! - `patches`, `lines`: how the content of changed files differs
+//! - `patches`, `lines`, `myers`: how the content of changed files differs
 //! - `abbreviation`: how many digits of an id Git prints
 
 mod abbreviation;
@@ -14,6 +14,7 @@ mod files;
 #[cfg(test)]
 mod fixture;
 mod lines;
+mod myers;
 mod objects;
 #[cfg(test)]
 mod oracle;
