@@ -3,9 +3,9 @@
 //!
 //! - `objects`: single objects, checked against their ids
 //! - `trees`: which files differ between two trees
-//! - `staged`: the index against HEAD, `worktree`, `files`, `eol`: the files against HEAD
+//! - `staged`: the index against HEAD, `worktree`, `scan`, `files`, `eol`: the files against HEAD
 //! - `renames`, `similarity`: which deletions and additions are one file
-//! - `patches`, `lines`: how the content of changed files differs
+//! - `patches`, `lines`, `myers`: how the content of changed files differs
 //! - `abbreviation`: how many digits of an id Git prints
 //! - `history`: commits, merge bases, what is new
 //! - `refs`: HEAD, remotes, what is known of their branches
@@ -17,6 +17,7 @@ mod files;
 mod fixture;
 mod history;
 mod lines;
+mod myers;
 mod objects;
 #[cfg(test)]
 mod oracle;
@@ -26,6 +27,7 @@ mod patches;
 mod random;
 mod refs;
 mod renames;
+mod scan;
 mod similarity;
 mod staged;
 #[cfg(test)]
