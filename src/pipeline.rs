@@ -20,7 +20,7 @@ use crate::report::{self, AgentReport, BaseReport, Positions, Report, Standing, 
 use crate::rules::RuleLevel;
 
 pub(crate) use known::Known;
-pub(crate) use session::{InForce, Session};
+pub(crate) use session::{InForce, Session, Stands};
 
 use session::rule_set;
 

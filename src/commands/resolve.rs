@@ -8,11 +8,15 @@ use crate::cli::ResolveArgs;
 use crate::error::{Exit, HintExt};
 use crate::finding::Finding;
 use crate::ledger::{Decision, Reopened, Resolution, Resolved};
-use crate::pipeline::{Known, Session};
+use crate::pipeline::{Known, Session, Stands};
 use crate::ui::Ui;
 
 /// How long a deferral holds unless a date is given, in days.
 const DEFERRAL: i64 = 14;
+
+const STANDS: &str = "commit the correction: the finding then closes by itself; or decline it with --as false-positive, accepted-risk, wont-fix or deferred";
+
+const UNREAD: &str = "run `deep-review`: a finding whose code was corrected then closes by itself";
 
 pub(crate) fn run(arguments: &ResolveArgs, ui: &Ui) -> Result<Exit> {
     let mut session = Session::open()?;
@@ -42,10 +46,26 @@ pub(crate) fn run(arguments: &ResolveArgs, ui: &Ui) -> Result<Exit> {
             return Err(anyhow!("{} can't be a duplicate of itself", finding.id))
                 .hint("name another finding with --duplicate-of");
         }
-        if resolution == Resolution::Fixed && session.still_stands(finding)? {
-            return Err(anyhow!("its code has not changed: {:?} still has it", finding.anchor.path))
-                .context(format!("cannot resolve {} as fixed", finding.id))
-                .hint("commit the correction: the finding then closes by itself; or decline it with --as false-positive, accepted-risk, wont-fix or deferred");
+        if resolution == Resolution::Fixed {
+            let refused = match session.stands(finding)? {
+                Stands::No => None,
+                Stands::Yes => Some((
+                    format!(
+                        "its code has not changed: {:?} still has it",
+                        finding.anchor.path
+                    ),
+                    STANDS,
+                )),
+                Stands::Unknown => Some((
+                    "the branch has not been reviewed since it changed".to_owned(),
+                    UNREAD,
+                )),
+            };
+            if let Some((why, hint)) = refused {
+                return Err(anyhow!(why))
+                    .context(format!("cannot resolve {} as fixed", finding.id))
+                    .hint(hint);
+            }
         }
         decisions.push(Decision::Resolved(Resolved {
             finding: finding.id.clone(),

@@ -48,6 +48,17 @@ pub(crate) struct InForce {
     pub(super) notes: Vec<String>,
 }
 
+/// Whether code that a finding is about is still there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stands {
+    /// It is, and the finding is raised again.
+    Yes,
+    /// Everything was read, and the finding is not raised any more.
+    No,
+    /// Not everything has been read since it changed.
+    Unknown,
+}
+
 impl Session {
     /// Opens the repository around the current directory, its store and the user's configuration.
     pub(crate) fn open() -> Result<Self> {
@@ -240,15 +251,19 @@ impl Session {
         }
     }
 
-    /// True if the code a finding is about still stands in the file on the tip of HEAD.
-    pub(crate) fn still_stands(&mut self, finding: &Finding) -> Result<bool> {
+    /// Whether the code a finding is about still stands on the tip of HEAD, as far as it has been read.
+    pub(crate) fn stands(&mut self, finding: &Finding) -> Result<Stands> {
         let report = self.review(&Scope::Branch { base: None }, Asking::Nothing)?;
         let known = report.verdict.not_reviewed().is_empty();
         let raised = report
             .findings()
             .iter()
             .any(|standing| standing.finding.id == finding.id);
-        Ok(raised || !known)
+        Ok(match (raised, known) {
+            (true, _) => Stands::Yes,
+            (false, true) => Stands::No,
+            (false, false) => Stands::Unknown,
+        })
     }
 
     /// True if the head of a target has nothing at a path any more.

@@ -4,6 +4,7 @@
 mod history;
 mod hooks;
 mod pushed_refs;
+mod resolving;
 mod store;
 mod support;
 mod surroundings;

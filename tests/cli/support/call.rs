@@ -4,7 +4,7 @@
 use std::ffi::{OsStr, OsString};
 use std::io::{Read, Write};
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -148,11 +148,16 @@ impl Running {
         });
         let (stdout, stderr) = (texts.next().flatten(), texts.next().flatten());
         drop(texts);
-        let status = ended(&mut self.child, deadline);
+        let group = self.child.id();
+        let (sender, receiver) = channel();
+        thread::spawn(move || sender.send(self.child.wait()));
+        let left = deadline.saturating_duration_since(Instant::now());
+        let status = receiver.recv_timeout(left).ok();
         let (Some(stdout), Some(stderr), Some(status)) = (&stdout, &stderr, status) else {
-            kill_group(&mut self.child);
+            kill_group(group);
             panic!("`{}` hangs; it said {stdout:?} and {stderr:?}", self.words);
         };
+        let status = status.expect("a child can be waited for");
         Said {
             code: status.code(),
             stdout: String::from_utf8_lossy(stdout).into_owned(),
@@ -225,22 +230,8 @@ fn drained(mut stream: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
     receiver
 }
 
-fn ended(child: &mut Child, deadline: Instant) -> Option<ExitStatus> {
-    loop {
-        if let Some(status) = child.try_wait().expect("a child can be waited for") {
-            return Some(status);
-        }
-        if Instant::now() > deadline {
-            return None;
-        }
-        thread::sleep(Duration::from_millis(1));
-    }
-}
-
 #[expect(clippy::disallowed_methods, reason = "std cannot kill a process group")]
-fn kill_group(child: &mut Child) {
-    let group = format!("-{}", child.id());
+fn kill_group(group: u32) {
+    let group = format!("-{group}");
     let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
-    let _ = child.kill();
-    let _ = child.wait();
 }
