@@ -7,11 +7,13 @@
 //! - `characters`: characters that deceive the reader
 //! - `leftovers`: conflict markers and debugger calls
 //! - `strays`: files, reminders and paths that belong to one machine or one moment
+//! - `locks`: lock files whose checksums change under the same version
 //! - `workflows`: workflows that give their rights away
 
 mod characters;
 mod keys;
 mod leftovers;
+mod locks;
 mod safeguards;
 mod strays;
 mod tokens;
@@ -19,6 +21,8 @@ mod workflows;
 
 use std::borrow::Cow;
 use std::ops::Range;
+
+pub(super) use locks::Sums;
 
 use super::language::Language;
 use super::paths::PathKind;
@@ -133,6 +137,7 @@ pub(super) static PACK: &[&Builtin] = &[
     &safeguards::FOCUSED_TEST,
     &safeguards::TLS_VERIFY_OFF,
     &safeguards::REVIEW_EVASION_ATTRIBUTES,
+    &locks::LOCK_HASH_CHANGED,
     &workflows::WORKFLOW_ALL_RIGHTS,
     &workflows::WORKFLOW_HEAD_CHECKOUT,
     &workflows::WORKFLOW_SCRIPT_INJECTION,
