@@ -267,7 +267,10 @@ fn the_history_set_has_the_marked_rules_only() {
         .filter(|rule| rule.history)
         .map(|rule| rule.id)
         .collect();
-    assert_eq!(marked, ["provider-token", "private-key"]);
+    assert_eq!(
+        marked,
+        ["provider-token", "private-key", "secret-assignment"]
+    );
 }
 
 #[test]
