@@ -8,7 +8,19 @@ use serde::{Deserialize, Serialize};
 use crate::diff::RepoPath;
 
 /// How bad a problem is if the finding is true. Ordered: a later one is worse.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    clap::ValueEnum,
+)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Severity {
     /// Worth a minute of the author; never blocks.
@@ -72,7 +84,7 @@ pub(crate) struct LineRange {
 }
 
 /// A place a finding points at: a path in the reviewed tree and, if it was said, lines of it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) struct Location {
     /// The path as the agent gave it until grounding has resolved it.
     pub(crate) path: RepoPath,
@@ -82,7 +94,7 @@ pub(crate) struct Location {
 }
 
 /// One finding as one agent stated it, before it is checked or joined with others.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RawFinding {
     /// The agent that raised it.
     pub(crate) agent: String,
@@ -114,4 +126,139 @@ pub(crate) struct RawFinding {
     /// of several lines, each in turn). Only the rules reviewer gives one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) anchor: Option<String>,
+    /// A digest of the lines around the anchored one: what tells moved code from similar code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) around: Option<String>,
+    /// The input, state or timing that sets the problem off. Empty when a JSON answer left it
+    /// empty, absent in Markdown, which is not asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) trigger: Option<String>,
+    /// The wrong result one can observe; empty and absent as for `trigger`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) outcome: Option<String>,
+    /// How far the agent went to convince itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) proof: Option<Proof>,
+    /// What it did not check and what would settle the question.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) doubt: Option<String>,
+    /// The change it proposes, also part of `body`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) fix: Option<String>,
+    /// The agent's own words that take the finding back later in the same reply.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) withdrawn: Option<String>,
+}
+
+/// The stable short name of a finding: eight letters of `k` to `z`, so that it is never mistaken for
+/// a commit id (hexadecimal) or for a position in a report (`I1`).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub(crate) struct FindingId(String);
+
+impl FindingId {
+    /// How many letters it has.
+    pub(crate) const LEN: usize = 8;
+
+    /// The name of whatever these fields identify.
+    pub(crate) fn of(fields: &[&[u8]]) -> Self {
+        let mut hasher = blake3::Hasher::new_derive_key("deep-review 2026 finding id 1");
+        for field in fields {
+            hasher.update(&(field.len() as u64).to_le_bytes());
+            hasher.update(field);
+        }
+        let letters = hasher.finalize().as_bytes()[..Self::LEN / 2]
+            .iter()
+            .flat_map(|byte| [byte >> 4, byte & 15])
+            .map(|nibble| char::from(b'z' - nibble))
+            .collect();
+        Self(letters)
+    }
+
+    /// The letters.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for FindingId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for FindingId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The code a finding is about, by content: a decision holds while this stays the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Anchor {
+    /// Where it stood.
+    pub(crate) path: RepoPath,
+    /// A digest of the anchored lines: trailing white space and line ends don't count, indentation
+    /// does.
+    pub(crate) code: String,
+    /// A digest of the lines around it; empty if there are none to tell by.
+    #[serde(default)]
+    pub(crate) around: String,
+    /// Which of several equal places in the file this is, from 0.
+    pub(crate) occurrence: u32,
+}
+
+impl Anchor {
+    /// True if both are the same code in the same file, whatever stands around it.
+    pub(crate) fn same_place(&self, other: &Self) -> bool {
+        self.path == other.path && self.same_code(other)
+    }
+
+    /// True if both are the same lines, wherever they stand.
+    pub(crate) fn same_code(&self, other: &Self) -> bool {
+        self.code == other.code && self.occurrence == other.occurrence
+    }
+}
+
+/// A problem as the report states it, joined from the raw findings of all agents.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Finding {
+    /// The same in every run that finds the same problem in the same code.
+    pub(crate) id: FindingId,
+    /// How bad it is.
+    pub(crate) severity: Severity,
+    /// What sort of problem it is.
+    pub(crate) kind: Kind,
+    /// One line.
+    pub(crate) title: String,
+    /// What is wrong, when it bites, how to mend it.
+    pub(crate) body: String,
+    /// Where it stands, the anchored place first.
+    pub(crate) locations: Vec<Location>,
+    /// Who raised it.
+    pub(crate) agents: Vec<String>,
+    /// The rule it violates, if it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) rule: Option<String>,
+    /// The code as it was quoted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) quote: Option<String>,
+    /// The commit that publishes it, when the head tree no longer has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) commit: Option<String>,
+    /// The code it is about.
+    pub(crate) anchor: Anchor,
+}
+
+/// How an agent convinced itself that its finding is true, strongest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Proof {
+    /// It ran something that shows the problem.
+    Ran,
+    /// It read the whole way from entry to outcome.
+    Traced,
+    /// The cited lines suffice.
+    Local,
+    /// It is not sure.
+    Unsure,
 }

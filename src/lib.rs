@@ -1,6 +1,91 @@
-//! Reviews a change deeply before it leaves your machine.
+//! Reviews a change deeply before it leaves your machine, and holds the push while a problem stands.
+//!
+//! ```text
+//! scope → change set → units ─┬─ receipts in the store? ─ all there ──────────────┐
+//!                             └─ missing → the rules reviewer → raw findings      │
+//!       report ← verdict ← gate ← ledger ← findings ←────────────────────────────┘
+//! ```
+//!
+//! - The story is told once, top to bottom: [`pipeline`].
+//! - Plain values that every room uses: [`finding`], [`diff`], [`receipt`], [`page`], [`error`].
+//! - The doors, the only modules that touch the outside: [`git`], [`store`], [`process`], [`env`],
+//!   [`ui`], and [`hooks`] for the hooks' files.
+//! - The rooms: [`config`] (what is in force), [`pushed`] and [`owed`] (what must be reviewed),
+//!   [`units`] (how each file is treated), [`rules`] (the built-in reviewer), [`ledger`] (what was
+//!   decided), [`gate`] (may it leave?), [`report`] (one value, several renderings).
+//! - [`cli`] and [`commands`]: the command line.
+//!
+//! Rooms call doors and use plain values; only the pipeline and the commands call rooms.
 
+mod cli;
+mod commands;
+mod config;
+mod consolidate;
 mod diff;
+mod env;
 mod error;
 mod finding;
+mod gate;
+mod git;
+mod ground;
+mod hooks;
+mod ledger;
+mod owed;
+mod page;
+mod parse;
+mod pipeline;
+mod process;
+mod pushed;
+mod receipt;
+mod report;
 mod rules;
+mod store;
+mod ui;
+mod units;
+
+use std::process::ExitCode;
+
+pub use cli::Cli;
+
+use cli::Command;
+use error::Exit;
+use ui::{Ui, Volume};
+
+/// Runs a command line; what went wrong is on standard error, what it means in the exit code.
+pub fn run(cli: Cli) -> ExitCode {
+    let volume = match (cli.global.quiet, cli.global.verbose) {
+        (true, _) => Volume::Quiet,
+        (_, true) => Volume::Verbose,
+        _ => Volume::Normal,
+    };
+    let ui = Ui::new(cli.global.color, volume);
+    let done = match &cli.command {
+        None => commands::review::run(&cli.review, &ui),
+        Some(Command::Gate { scope, format }) => commands::gate::run(scope, *format, &ui),
+        Some(Command::Status { format }) => commands::status::run(*format, &ui),
+        Some(Command::Findings(arguments)) => commands::findings::run(arguments, &ui),
+        Some(Command::Resolve(arguments)) => commands::resolve::run(arguments, &ui),
+        Some(Command::Reopen { ids, message }) => {
+            commands::resolve::reopen(ids, message.as_deref(), &ui)
+        }
+        Some(Command::Explain { scope, config }) => commands::explain::run(scope, *config, &ui),
+        Some(Command::Diff { scope, between }) => {
+            commands::diff::run(scope, between.as_deref(), &ui)
+        }
+        Some(Command::Parse { input, format }) => commands::standalone::parse(input, *format, &ui),
+        Some(Command::Consolidate {
+            inputs,
+            format: cli::JsonOnly::Json,
+        }) => commands::standalone::consolidate(inputs, &ui),
+        Some(Command::Init) => commands::init::run(&ui),
+        Some(Command::Install) => commands::install::install(&ui),
+        Some(Command::Uninstall) => commands::install::uninstall(&ui),
+        Some(Command::Demo) => commands::demo::run(&ui),
+        Some(Command::Hook { event }) => commands::hook::run(event, &ui),
+    };
+    let exit = done.unwrap_or_else(|error| {
+        ui.error(&error);
+        Exit::CouldNotRun
+    });
+    ExitCode::from(exit as u8)
+}

@@ -2,12 +2,22 @@
 //! Nothing here reads Git; `git` fills these in, every room after it only looks.
 //!
 //! - `path`: a path inside the repository, as bytes that survive JSON and the terminal
+//! - `patch`: hunks and lines of one file, `ordinal`: what tells equal-looking hunks apart
+//! - `unified`: the patch as text
 //! - `key`: the unit key, by which a patch is remembered
 
+mod key;
+mod ordinal;
+mod patch;
 mod path;
+pub(crate) mod unified;
 
 use std::fmt;
 
+pub(crate) use key::{UnitKey, unit_key};
+pub(crate) use patch::{
+    Content, Hunk, IdDigits, Line, LineDiff, Patch, Replacement, TextPatch, Unreadable,
+};
 pub(crate) use path::RepoPath;
 
 /// An object id of either object format, 20 (SHA-1) or 32 (SHA-256) bytes.

@@ -71,5 +71,12 @@ pub(crate) struct RuleDescription {
     pub(crate) history: bool,
 }
 
+/// The severity of a built-in rule where nothing sets it; `None` if no built-in rule has this id.
+pub(crate) fn builtin_severity(id: &str) -> Option<Severity> {
+    builtin_rules()
+        .find(|rule| rule.id == id)
+        .map(|rule| rule.severity)
+}
+
 #[cfg(test)]
 mod tests;

@@ -76,6 +76,7 @@ impl<'s> Wording<'s> {
             quote: quote(rule, hit),
             rule: Some(rule.id.to_string()),
             anchor: Some(self.anchor(std::slice::from_ref(hit))),
+            ..RawFinding::default()
         }
     }
 

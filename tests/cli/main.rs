@@ -1,1 +1,9 @@
-fn main() {}
+//! The program as its users meet it: real repositories, real pushes, real stores.
+//! What a value-in, value-out test can show is tested beside the code.
+
+mod history;
+mod hooks;
+mod pushed_refs;
+mod store;
+mod support;
+mod surroundings;

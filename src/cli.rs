@@ -1,0 +1,283 @@
+//! The command line: arguments and their help. No logic.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::civil::Date;
+
+use crate::finding::Severity;
+use crate::ledger::Resolution;
+use crate::ui::ColorChoice;
+
+const EXAMPLES: &str = "\
+Examples:
+  deep-review                       review the current branch
+  deep-review --staged              review what is staged
+  deep-review install               review every push of this repository from now on
+  deep-review findings              what was found, and what was decided about it
+  deep-review demo                  see a push being blocked, resolved and passed
+
+Exit codes: 0 pass, 1 blocked by findings, 2 could not run, 3 not everything was reviewed";
+
+/// Reviews a change before it leaves your machine, and holds the push while a problem stands.
+#[derive(Debug, Parser)]
+#[command(name = "deep-review", version, about, after_help = EXAMPLES, args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) review: ReviewArgs,
+    #[command(flatten)]
+    pub(crate) global: Global,
+}
+
+/// What every command understands.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Global {
+    /// Say only what is asked for, and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Say more about how things were decided
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
+    /// When to use colour
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    pub(crate) color: ColorChoice,
+}
+
+/// What to look at.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct ScopeArgs {
+    /// What is staged, instead of the current branch
+    #[arg(long, conflicts_with_all = ["commit", "range", "base"])]
+    pub(crate) staged: bool,
+    /// One commit, against its first parent
+    #[arg(long, value_name = "REV", conflicts_with_all = ["range", "base"])]
+    pub(crate) commit: Option<String>,
+    /// From A to B; with three dots, from where B left A
+    #[arg(long, value_name = "A..B", conflicts_with = "base")]
+    pub(crate) range: Option<String>,
+    /// Compare the branch with this revision, instead of the remote's default branch
+    #[arg(long, value_name = "REV")]
+    pub(crate) base: Option<String>,
+}
+
+/// How to print a result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    #[default]
+    Terminal,
+    /// For programs
+    Json,
+}
+
+/// How to print a result that only programs read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum JsonOnly {
+    /// For programs
+    #[default]
+    Json,
+}
+
+/// A review asked for by hand.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct ReviewArgs {
+    #[command(flatten)]
+    pub(crate) scope: ScopeArgs,
+    /// Read everything again, whatever is remembered
+    #[arg(long)]
+    pub(crate) fresh: bool,
+    /// How to print the report
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) format: Format,
+    /// Write the report to a file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// The other commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Give the verdict from what is known, without reviewing anything
+    Gate {
+        #[command(flatten)]
+        scope: ScopeArgs,
+        /// How to print the verdict
+        #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+        format: Format,
+    },
+    /// Show what a push of this branch would do, open findings and the state of the hook
+    Status {
+        /// How to print it
+        #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+        format: Format,
+    },
+    /// List findings, or show one
+    Findings(FindingsArgs),
+    /// Decide about findings
+    Resolve(ResolveArgs),
+    /// Take decisions back
+    Reopen {
+        /// Ids, or positions in the newest report, as in I1
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<String>,
+        /// Why
+        #[arg(short, long, value_name = "REASON")]
+        message: Option<String>,
+    },
+    /// Say what would be compared, who would read what, and which settings are in force
+    Explain {
+        #[command(flatten)]
+        scope: ScopeArgs,
+        /// Only the settings, each with its origin
+        #[arg(long)]
+        config: bool,
+    },
+    /// Print exactly the patch that is reviewed
+    Diff {
+        #[command(flatten)]
+        scope: ScopeArgs,
+        /// The same as --range
+        #[arg(value_name = "A..B", conflicts_with_all = ["staged", "commit", "range", "base"])]
+        between: Option<String>,
+    },
+    /// Print the findings that a raw review holds
+    Parse {
+        /// A file with one raw review, or - for standard input
+        #[arg(value_name = "FILE")]
+        input: String,
+        /// How to print them
+        #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+        format: Format,
+    },
+    /// Join raw findings of several agents, given as JSON, into findings
+    Consolidate {
+        /// Files with raw findings, or - for standard input
+        #[arg(value_name = "FILE", required = true)]
+        inputs: Vec<String>,
+        /// How to print them
+        #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+        format: JsonOnly,
+    },
+    /// Write a commented .deep-review.toml
+    Init,
+    /// Install the pre-push hook in this repository
+    Install,
+    /// Remove the pre-push hook from this repository
+    Uninstall,
+    /// Show a push being blocked, the finding resolved and the push passing, in a repository of its own
+    Demo,
+    /// Answer a hook; called by the hook itself
+    Hook {
+        #[command(subcommand)]
+        event: HookEvent,
+    },
+}
+
+/// The events a hook of ours answers.
+#[derive(Debug, Subcommand)]
+pub(crate) enum HookEvent {
+    /// Before a push; reads Git's lines on standard input
+    PrePush {
+        /// The remote's name, or its URL
+        remote: String,
+        /// The remote's URL
+        url: String,
+    },
+}
+
+/// `findings`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct FindingsArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<FindingsCommand>,
+    /// Those of every stored review, not only of the newest one of this branch
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// How to print them
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) format: Format,
+}
+
+/// `findings show`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum FindingsCommand {
+    /// Show one finding with everything known about it
+    Show {
+        /// Its id, the beginning of its id, or its position in the newest report, as in I1
+        #[arg(value_name = "ID")]
+        id: String,
+        /// How to print it
+        #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+        format: Format,
+    },
+}
+
+const RESOLVE_EXAMPLES: &str = "\
+Examples:
+  deep-review resolve I1 --as false-positive -m \"generated at run time\"
+  deep-review resolve kxpvmnqz --as deferred -m \"issue 12\" --until 2027-01-31
+  deep-review resolve --all --severity important --as accepted-risk -m \"old branch\"
+
+A decision holds while the code it is about stays the same.";
+
+/// `resolve`.
+#[derive(Debug, Args)]
+#[command(after_help = RESOLVE_EXAMPLES)]
+pub(crate) struct ResolveArgs {
+    /// Ids, or positions in the newest report, as in I1
+    #[arg(value_name = "ID", required_unless_present = "all")]
+    pub(crate) ids: Vec<String>,
+    /// What is decided
+    #[arg(
+        long = "as",
+        value_enum,
+        value_name = "DECISION",
+        required_unless_present = "duplicate_of"
+    )]
+    pub(crate) decision: Option<Choice>,
+    /// The same problem as this finding
+    #[arg(long, value_name = "ID", conflicts_with = "decision")]
+    pub(crate) duplicate_of: Option<String>,
+    /// Why; required unless it was fixed
+    #[arg(short, long, value_name = "REASON")]
+    pub(crate) message: Option<String>,
+    /// The last day on which the decision holds; a deferral ends after 14 days by default
+    #[arg(long, value_name = "DATE")]
+    pub(crate) until: Option<Date>,
+    /// Every open finding of the newest report of this branch
+    #[arg(long, conflicts_with = "ids", requires = "severity")]
+    pub(crate) all: bool,
+    /// With --all: only those of this severity
+    #[arg(long, value_enum, value_name = "SEVERITY", requires = "all")]
+    pub(crate) severity: Option<Severity>,
+}
+
+/// What can be decided about a finding; a duplicate has an option of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Choice {
+    /// The code was corrected
+    Fixed,
+    /// The finding is wrong
+    FalsePositive,
+    /// True, and accepted
+    AcceptedRisk,
+    /// True, and nothing will be done
+    WontFix,
+    /// True, and put off
+    Deferred,
+}
+
+impl From<Choice> for Resolution {
+    fn from(choice: Choice) -> Self {
+        match choice {
+            Choice::Fixed => Self::Fixed,
+            Choice::FalsePositive => Self::FalsePositive,
+            Choice::AcceptedRisk => Self::AcceptedRisk,
+            Choice::WontFix => Self::WontFix,
+            Choice::Deferred => Self::Deferred,
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! One file per subcommand: arguments in, a call of the library, the result to `ui`.
+
+pub(crate) mod consolidate;
+pub(crate) mod demo;
+pub(crate) mod diff;
+pub(crate) mod explain;
+pub(crate) mod findings;
+pub(crate) mod gate;
+pub(crate) mod hook;
+pub(crate) mod init;
+pub(crate) mod install;
+pub(crate) mod parse;
+pub(crate) mod resolve;
+pub(crate) mod review;
+pub(crate) mod standalone;
+pub(crate) mod status;
+
+use crate::cli::ScopeArgs;
+use crate::error::Exit;
+use crate::gate::Verdict;
+use crate::pipeline::Scope;
+
+impl From<&ScopeArgs> for Scope {
+    fn from(arguments: &ScopeArgs) -> Self {
+        match (&arguments.commit, &arguments.range) {
+            _ if arguments.staged => Self::Staged,
+            (Some(revision), _) => Self::Commit {
+                revision: revision.clone(),
+            },
+            (None, Some(range)) => Self::Range {
+                range: range.clone(),
+            },
+            (None, None) => Self::Branch {
+                base: arguments.base.clone(),
+            },
+        }
+    }
+}
+
+impl From<&Verdict> for Exit {
+    fn from(verdict: &Verdict) -> Self {
+        match verdict {
+            Verdict::NothingNew | Verdict::Pass { .. } => Self::Pass,
+            Verdict::Block { .. } => Self::Block,
+            Verdict::Inconclusive { .. } => Self::Inconclusive,
+        }
+    }
+}

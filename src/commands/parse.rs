@@ -1,0 +1,153 @@
+//! `deep-review parse`: shows what is understood of one raw review.
+//! Reading it is left to `parse`; it needs no repository.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+
+use anyhow::{Context, bail};
+
+use crate::error::HintExt;
+use crate::parse::{ParsedReview, Status, parse};
+
+/// Larger replies are refused; the largest seen in practice has about 100 KB.
+const LARGEST: u64 = 64 * 1024 * 1024;
+
+/// How the result is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ParseFormat {
+    /// One line per finding.
+    Text,
+    /// Everything, as JSON.
+    Json,
+}
+
+/// Reads the review from the file `input`, or from standard input if it is `-`, and writes what is
+/// understood of it to `out`. Bytes that are not UTF-8 become U+FFFD.
+pub(crate) fn run(input: &str, format: ParseFormat, out: &mut dyn Write) -> anyhow::Result<()> {
+    let bytes = if input == "-" {
+        read(&mut io::stdin().lock(), "standard input")?
+    } else {
+        let mut file = File::open(input)
+            .with_context(|| format!("cannot read `{input}`"))
+            .hint("name a file with one raw review, or `-` for standard input")?;
+        read(&mut file, input)?
+    };
+    let review = parse(&String::from_utf8_lossy(&bytes));
+    show(&review, format, out).context("cannot write the result")
+}
+
+fn read(from: &mut dyn Read, name: &str) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(LARGEST + 1)
+        .read_to_end(&mut bytes)
+        .with_context(|| format!("cannot read `{name}`"))?;
+    if bytes.len() as u64 > LARGEST {
+        bail!("`{name}` is larger than {} MiB", LARGEST >> 20);
+    }
+    Ok(bytes)
+}
+
+fn show(review: &ParsedReview, format: ParseFormat, out: &mut dyn Write) -> io::Result<()> {
+    if format == ParseFormat::Json {
+        serde_json::to_writer_pretty(&mut *out, &shape::Shown::new(review))?;
+        return writeln!(out);
+    }
+    match &review.status {
+        Status::Ok => {}
+        Status::None => writeln!(out, "no findings")?,
+        Status::Failed { why } => writeln!(out, "not a review: {why}")?,
+    }
+    for finding in &review.findings {
+        let severity = finding.severity.map_or("-", |severity| severity.as_str());
+        write!(out, "{} {severity} {}", finding.id, finding.title)?;
+        for place in &finding.locations {
+            write!(out, " {}", place.path.to_quoted())?;
+            if let Some(lines) = place.lines {
+                write!(out, ":{}-{}", lines.start, lines.end)?;
+            }
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+/// The shape of the JSON: places with their lines side by side, absent values as null.
+mod shape {
+    use serde::Serialize;
+
+    use crate::diff::RepoPath;
+    use crate::finding::{Kind, Location, RawFinding, Severity};
+    use crate::parse::{ParsedReview, PriorVerdict, Rejected, Sections, Status, UnitReport};
+
+    #[derive(Serialize)]
+    pub(super) struct Shown<'r> {
+        #[serde(flatten)]
+        status: &'r Status,
+        review: Option<&'r str>,
+        findings: Vec<Finding<'r>>,
+        sections: &'r Sections,
+        units: &'r [UnitReport],
+        prior: &'r [PriorVerdict],
+        trouble: &'r [String],
+        rejected: &'r [Rejected],
+    }
+
+    #[derive(Serialize)]
+    struct Finding<'r> {
+        id: &'r str,
+        severity: Option<Severity>,
+        kind: Option<Kind>,
+        title: &'r str,
+        locations: Vec<Place<'r>>,
+        body: &'r str,
+        quote: Option<&'r str>,
+        rule: Option<&'r str>,
+        fix: Option<&'r str>,
+        withdrawn: Option<&'r str>,
+    }
+
+    #[derive(Serialize)]
+    struct Place<'r> {
+        path: &'r RepoPath,
+        start: Option<u32>,
+        end: Option<u32>,
+    }
+
+    impl<'r> Shown<'r> {
+        pub(super) fn new(review: &'r ParsedReview) -> Self {
+            Self {
+                status: &review.status,
+                review: review.review.as_deref(),
+                findings: review.findings.iter().map(finding).collect(),
+                sections: &review.sections,
+                units: &review.units,
+                prior: &review.prior,
+                trouble: &review.trouble,
+                rejected: &review.rejected,
+            }
+        }
+    }
+
+    fn finding(finding: &RawFinding) -> Finding<'_> {
+        Finding {
+            id: &finding.id,
+            severity: finding.severity,
+            kind: finding.kind,
+            title: &finding.title,
+            locations: finding.locations.iter().map(place).collect(),
+            body: &finding.body,
+            quote: finding.quote.as_deref(),
+            rule: finding.rule.as_deref(),
+            fix: finding.fix.as_deref(),
+            withdrawn: finding.withdrawn.as_deref(),
+        }
+    }
+
+    fn place(location: &Location) -> Place<'_> {
+        Place {
+            path: &location.path,
+            start: location.lines.map(|lines| lines.start),
+            end: location.lines.map(|lines| lines.end),
+        }
+    }
+}

@@ -1,0 +1,480 @@
+//! Puts the layers on top of each other: defaults < user < repository < environment.
+//! Of the repository's file the base side counts wholly, the branch's own version only where it is
+//! stricter; each value says where it came from.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use toml::Spanned;
+
+use super::file::{ConfigFile, Level};
+use super::keys::{self, Class};
+use crate::finding::Severity;
+use crate::gate::OnIncomplete;
+use crate::rules::{RuleLevel, RuleSpec};
+
+/// Where a value came from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Origin {
+    /// Built in.
+    Default,
+    /// The user's own file.
+    User,
+    /// The repository's file as it stands on the base side.
+    Base,
+    /// The repository's file as the change has it; not yet on the base side.
+    Branch,
+    /// A variable of this name.
+    Environment(String),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::User => f.write_str("user configuration"),
+            Self::Base => f.write_str(".deep-review.toml"),
+            Self::Branch => {
+                f.write_str(".deep-review.toml of this change, not yet on the base side")
+            }
+            Self::Environment(name) => f.write_str(name),
+        }
+    }
+}
+
+/// A value and where it came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sourced<T> {
+    /// The value in force.
+    pub(crate) value: T,
+    /// Who set it.
+    pub(crate) origin: Origin,
+}
+
+impl<T> Sourced<T> {
+    fn new(value: T, origin: Origin) -> Self {
+        Self { value, origin }
+    }
+}
+
+/// The files and variables that decide, lowest first.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Layers<'a> {
+    /// The user's own file.
+    pub(crate) user: Option<&'a ConfigFile>,
+    /// The repository's file on the base side.
+    pub(crate) base: Option<&'a ConfigFile>,
+    /// The repository's file on the head side.
+    pub(crate) branch: Option<&'a ConfigFile>,
+    /// The value of a variable.
+    pub(crate) environment: Option<fn(&str) -> Option<String>>,
+}
+
+/// What is in force for one change. Complete: nothing here means "default".
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// The branch to compare with; `None` leaves it to the remote.
+    pub(crate) base: Sourced<Option<String>>,
+    /// The lowest severity that blocks.
+    pub(crate) block: Sourced<Severity>,
+    /// Patterns of branch names that owe everything since the remote's tip.
+    pub(crate) protected: Vec<Sourced<String>>,
+    /// What happens to what was not reviewed.
+    pub(crate) on_incomplete: Sourced<OnIncomplete>,
+    /// Patterns of paths that are listed only.
+    pub(crate) exclude: Vec<Sourced<String>>,
+    /// The size of the largest text that is read, in bytes.
+    pub(crate) max_file_size: Sourced<u64>,
+    /// The rules that are not built in.
+    pub(crate) rules: Vec<Sourced<RuleSpec>>,
+    /// Severities set for built-in rules.
+    pub(crate) levels: BTreeMap<String, Sourced<RuleLevel>>,
+}
+
+/// The default of `gate.protected`.
+pub(super) const PROTECTED: [&str; 3] = ["main", "master", "release/*"];
+/// The default of `gate.block`.
+pub(super) const BLOCK: Severity = Severity::Important;
+/// The default of `review.max_file_size`, in bytes.
+pub(super) const MAX_FILE_SIZE: u64 = 16 << 20;
+
+impl Layers<'_> {
+    /// Resolves every key. Returns the settings and a warning for each value that may not be set
+    /// where it stands or can't be read.
+    pub(crate) fn resolve(&self) -> (Settings, Vec<String>) {
+        let mut warnings = Vec::new();
+        for (file, side) in [(self.base, Origin::Base), (self.branch, Origin::Branch)] {
+            if let Some(file) = file {
+                refuse_user_only(file, &side, &mut warnings);
+            }
+        }
+        let settings = Settings {
+            base: self.base_branch(),
+            block: self.block(&mut warnings),
+            protected: self.protected(),
+            on_incomplete: self.on_incomplete(&mut warnings),
+            exclude: self.exclude(),
+            max_file_size: self.max_file_size(&mut warnings),
+            rules: self.rules(),
+            levels: self.levels(),
+        };
+        warnings.dedup();
+        (settings, warnings)
+    }
+
+    /// A value that counts from every layer but the branch.
+    fn settled<T: Clone>(&self, default: T, read: impl Fn(&ConfigFile) -> Option<T>) -> Sourced<T> {
+        let mut settled = Sourced::new(default, Origin::Default);
+        for (file, origin) in [(self.user, Origin::User), (self.base, Origin::Base)] {
+            if let Some(value) = file.and_then(&read) {
+                settled = Sourced::new(value, origin);
+            }
+        }
+        settled
+    }
+
+    /// The value of a key's variable, read by `read`; a value that can't be read is a warning.
+    fn variable<T>(
+        &self,
+        key: &str,
+        warnings: &mut Vec<String>,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Option<Sourced<T>> {
+        let name = keys::variable(key)?;
+        let text = self.environment?(&name)?;
+        let Some(value) = read(&text) else {
+            warnings.push(format!(
+                "`{name}` is {text:?}, which `{key}` does not take; ignored"
+            ));
+            return None;
+        };
+        Some(Sourced::new(value, Origin::Environment(name)))
+    }
+
+    fn base_branch(&self) -> Sourced<Option<String>> {
+        let settled = self.settled(None, |file| {
+            Some(Some(file.base.as_ref()?.get_ref().clone()))
+        });
+        self.variable("base", &mut Vec::new(), |text| Some(Some(text.to_owned())))
+            .unwrap_or(settled)
+    }
+
+    fn block(&self, warnings: &mut Vec<String>) -> Sourced<Severity> {
+        let read = |file: &ConfigFile| Some(*file.gate.as_ref()?.block.as_ref()?.get_ref());
+        let mut block = self.settled(BLOCK, read);
+        if let Some(stricter) = self
+            .branch
+            .and_then(read)
+            .filter(|wanted| *wanted < block.value)
+        {
+            block = Sourced::new(stricter, Origin::Branch);
+        }
+        self.variable("gate.block", warnings, |text| word::<Severity>(text))
+            .unwrap_or(block)
+    }
+
+    fn protected(&self) -> Vec<Sourced<String>> {
+        let read =
+            |file: &ConfigFile| Some(file.gate.as_ref()?.protected.as_ref()?.get_ref().clone());
+        let settled = self.settled(PROTECTED.map(str::to_owned).to_vec(), read);
+        let mut protected: Vec<_> = settled
+            .value
+            .into_iter()
+            .map(|pattern| Sourced::new(pattern, settled.origin.clone()))
+            .collect();
+        for pattern in self.branch.and_then(read).unwrap_or_default() {
+            if protected.iter().all(|known| known.value != pattern) {
+                protected.push(Sourced::new(pattern, Origin::Branch));
+            }
+        }
+        protected
+    }
+
+    fn on_incomplete(&self, warnings: &mut Vec<String>) -> Sourced<OnIncomplete> {
+        let read = |file: &ConfigFile| Some(*file.gate.as_ref()?.on_incomplete.as_ref()?.get_ref());
+        let mut settled = Sourced::new(OnIncomplete::Block, Origin::Default);
+        if let Some(value) = self.user.and_then(read) {
+            settled = Sourced::new(value, Origin::User);
+        }
+        for (file, origin) in [(self.base, Origin::Base), (self.branch, Origin::Branch)] {
+            // A repository may be stricter than its user, never more lenient.
+            if file.and_then(read) == Some(OnIncomplete::Block)
+                && settled.value == OnIncomplete::Allow
+            {
+                settled = Sourced::new(OnIncomplete::Block, origin);
+            }
+        }
+        self.variable("gate.on_incomplete", warnings, |text| {
+            word::<OnIncomplete>(text)
+        })
+        .unwrap_or(settled)
+    }
+
+    fn exclude(&self) -> Vec<Sourced<String>> {
+        let read =
+            |file: &ConfigFile| Some(file.review.as_ref()?.exclude.as_ref()?.get_ref().clone());
+        [(self.user, Origin::User), (self.base, Origin::Base)]
+            .into_iter()
+            .filter_map(|(file, origin)| Some((file.and_then(read)?, origin)))
+            .flat_map(|(patterns, origin)| {
+                patterns
+                    .into_iter()
+                    .map(move |pattern| Sourced::new(pattern, origin.clone()))
+            })
+            .collect()
+    }
+
+    fn max_file_size(&self, warnings: &mut Vec<String>) -> Sourced<u64> {
+        let read =
+            |file: &ConfigFile| Some(*file.review.as_ref()?.max_file_size.as_ref()?.get_ref());
+        let mut size = self.settled(MAX_FILE_SIZE, read);
+        if let Some(stricter) = self
+            .branch
+            .and_then(read)
+            .filter(|wanted| *wanted < size.value)
+        {
+            size = Sourced::new(stricter, Origin::Branch);
+        }
+        self.variable("review.max_file_size", warnings, |text| text.parse().ok())
+            .unwrap_or(size)
+    }
+
+    /// The user's rules, the base side's, and the branch's. A rule that the branch changed runs in
+    /// both forms: which of two patterns is stricter can't be told.
+    fn rules(&self) -> Vec<Sourced<RuleSpec>> {
+        let mut rules: Vec<Sourced<RuleSpec>> = Vec::new();
+        for (file, origin) in [
+            (self.user, Origin::User),
+            (self.base, Origin::Base),
+            (self.branch, Origin::Branch),
+        ] {
+            for mut spec in file
+                .iter()
+                .flat_map(|file| &file.rule)
+                .filter_map(|table| table.get_ref().spec())
+            {
+                if let Some(earlier) = rules
+                    .iter_mut()
+                    .find(|earlier| same_matches(&earlier.value, &spec))
+                {
+                    // Only what is said or how bad it is differs: never milder than before.
+                    let severity = earlier.value.severity.max(spec.severity);
+                    if severity > earlier.value.severity || spec.message != earlier.value.message {
+                        spec.severity = severity;
+                        *earlier = Sourced::new(spec, origin.clone());
+                    }
+                    continue;
+                }
+                // The engine wants one id per rule; both forms of a changed rule must be told apart.
+                while rules.iter().any(|earlier| earlier.value.id == spec.id) {
+                    spec.id.push_str(".new");
+                }
+                rules.push(Sourced::new(spec, origin.clone()));
+            }
+        }
+        rules
+    }
+
+    fn levels(&self) -> BTreeMap<String, Sourced<RuleLevel>> {
+        let mut levels: BTreeMap<String, Sourced<Level>> = BTreeMap::new();
+        for (file, origin) in [(self.user, Origin::User), (self.base, Origin::Base)] {
+            for (id, level) in file.iter().flat_map(|file| built_in_levels(file)) {
+                levels.insert(id, Sourced::new(level, origin.clone()));
+            }
+        }
+        for (id, level) in self.branch.iter().flat_map(|file| built_in_levels(file)) {
+            let now = levels
+                .get(&id)
+                .map_or_else(|| built_in_level(&id), |known| known.value);
+            if level > now {
+                levels.insert(id, Sourced::new(level, Origin::Branch));
+            }
+        }
+        levels
+            .into_iter()
+            .map(|(id, level)| {
+                let value = level.value.severity().map_or(RuleLevel::Off, RuleLevel::At);
+                (id, Sourced::new(value, level.origin))
+            })
+            .collect()
+    }
+}
+
+/// True if two rules report the same lines.
+pub(super) fn same_matches(one: &RuleSpec, two: &RuleSpec) -> bool {
+    one.id == two.id
+        && one.paths == two.paths
+        && one.added == two.added
+        && one.history == two.history
+}
+
+/// The tables that only set a built-in rule's severity.
+pub(super) fn built_in_levels(file: &ConfigFile) -> impl Iterator<Item = (String, Level)> {
+    file.rule
+        .iter()
+        .map(Spanned::get_ref)
+        .filter(|table| table.added.is_none())
+        .filter_map(|table| Some((table.id.clone(), table.severity?)))
+}
+
+/// The severity a built-in rule has when nobody says anything.
+pub(super) fn built_in_level(id: &str) -> Level {
+    crate::rules::builtin_severity(id).map_or(Level::Off, Level::from)
+}
+
+fn refuse_user_only(file: &ConfigFile, side: &Origin, warnings: &mut Vec<String>) {
+    let allows = file
+        .gate
+        .as_ref()
+        .and_then(|gate| gate.on_incomplete.as_ref());
+    if keys::class("gate.on_incomplete") == Some(Class::UserOnly)
+        && allows.is_some_and(|value| *value.get_ref() == OnIncomplete::Allow)
+    {
+        warnings.push(format!("{side}: `gate.on_incomplete = \"allow\"` is ignored; only the user's own configuration may let unreviewed changes pass"));
+    }
+}
+
+/// Reads a word as the configuration file would.
+fn word<T: for<'de> Deserialize<'de>>(text: &str) -> Option<T> {
+    T::deserialize(serde::de::value::StrDeserializer::<serde::de::value::Error>::new(text)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::file::Source;
+    use super::*;
+
+    fn file(text: &str) -> ConfigFile {
+        let source = Source {
+            name: "test".to_owned(),
+        };
+        ConfigFile::parse(text.as_bytes(), &source).unwrap().0
+    }
+
+    fn resolve(user: &str, base: &str, branch: &str) -> (Settings, Vec<String>) {
+        let (user, base, branch) = (file(user), file(base), file(branch));
+        Layers {
+            user: Some(&user),
+            base: Some(&base),
+            branch: Some(&branch),
+            environment: None,
+        }
+        .resolve()
+    }
+
+    #[test]
+    fn a_branch_can_only_tighten() {
+        let strict = "[gate]\nblock = \"suggestion\"\nprotected = [\"prod\"]\n[review]\nmax_file_size = 10\n";
+        let (settings, _) = resolve("", "", strict);
+        assert_eq!(
+            settings.block,
+            Sourced::new(Severity::Suggestion, Origin::Branch)
+        );
+        assert_eq!(settings.max_file_size.value, 10);
+        assert!(
+            settings
+                .protected
+                .iter()
+                .any(|pattern| pattern.value == "prod")
+        );
+        assert!(
+            settings
+                .protected
+                .iter()
+                .any(|pattern| pattern.value == "main")
+        );
+
+        let loose = "base = \"mine\"\n[gate]\nblock = \"critical\"\nprotected = []\non_incomplete = \"allow\"\n\
+                     [review]\nexclude = [\"**\"]\nmax_file_size = 99999999\n\
+                     [[rule]]\nid = \"debugger-leftover\"\nseverity = \"off\"\n";
+        let (settings, warnings) = resolve("", "", loose);
+        let (default, _) = resolve("", "", "");
+        assert_eq!(settings.base, default.base);
+        assert_eq!(settings.block, default.block);
+        assert_eq!(settings.protected, default.protected);
+        assert_eq!(settings.on_incomplete, default.on_incomplete);
+        assert_eq!(settings.exclude, default.exclude);
+        assert_eq!(settings.max_file_size, default.max_file_size);
+        assert!(settings.levels.is_empty());
+        assert_eq!(warnings.len(), 1);
+    }
+
+    #[test]
+    fn the_base_side_may_loosen_but_not_let_unreviewed_changes_pass() {
+        let loose = "base = \"dev\"\n[gate]\nblock = \"critical\"\nprotected = []\non_incomplete = \"allow\"\n[review]\nexclude = [\"v/**\"]\n";
+        let (settings, warnings) = resolve("", loose, loose);
+        assert_eq!(
+            settings.base,
+            Sourced::new(Some("dev".to_owned()), Origin::Base)
+        );
+        assert_eq!(
+            settings.block,
+            Sourced::new(Severity::Critical, Origin::Base)
+        );
+        assert!(settings.protected.is_empty());
+        assert_eq!(
+            settings.exclude,
+            [Sourced::new("v/**".to_owned(), Origin::Base)]
+        );
+        assert_eq!(settings.on_incomplete.value, OnIncomplete::Block);
+        assert!(warnings[0].contains("on_incomplete"));
+    }
+
+    #[test]
+    fn the_user_may_let_unreviewed_changes_pass() {
+        let (settings, warnings) = resolve("[gate]\non_incomplete = \"allow\"\n", "", "");
+        assert_eq!(
+            settings.on_incomplete,
+            Sourced::new(OnIncomplete::Allow, Origin::User)
+        );
+        assert!(warnings.is_empty());
+        let (settings, _) = resolve(
+            "[gate]\non_incomplete = \"allow\"\n",
+            "[gate]\non_incomplete = \"block\"\n",
+            "",
+        );
+        assert_eq!(settings.on_incomplete.value, OnIncomplete::Block);
+    }
+
+    #[test]
+    fn a_variable_comes_last_and_must_be_readable() {
+        let environment = |name: &str| match name {
+            "DEEP_REVIEW_GATE_BLOCK" => Some("critical".to_owned()),
+            "DEEP_REVIEW_REVIEW_MAX_FILE_SIZE" => Some("lots".to_owned()),
+            _ => None,
+        };
+        let (settings, warnings) = Layers {
+            environment: Some(environment),
+            ..Layers::default()
+        }
+        .resolve();
+        assert_eq!(settings.block.value, Severity::Critical);
+        assert_eq!(settings.max_file_size.origin, Origin::Default);
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+    }
+
+    const RULE: &str =
+        "[[rule]]\nid = \"r\"\nseverity = \"important\"\nadded = 'abc'\nmessage = \"m\"\n";
+
+    #[test]
+    fn a_branch_cannot_drop_change_or_lower_a_rule_of_the_base_side() {
+        let dropped = resolve("", RULE, "").0;
+        assert_eq!(dropped.rules.len(), 1);
+        let changed = resolve("", RULE, &RULE.replace("abc", "never")).0;
+        assert_eq!(changed.rules.len(), 2);
+        assert_eq!(changed.rules[0].value.added.as_deref(), Some("abc"));
+        let lowered = resolve("", RULE, &RULE.replace("important", "suggestion")).0;
+        assert_eq!(lowered.rules.len(), 1);
+        assert_eq!(lowered.rules[0].value.severity, Severity::Important);
+        let raised = resolve("", RULE, &RULE.replace("important", "critical")).0;
+        assert_eq!(raised.rules[0].value.severity, Severity::Critical);
+    }
+
+    #[test]
+    fn a_first_rule_works_at_once() {
+        let settings = resolve("", "", RULE).0;
+        assert_eq!(settings.rules[0].origin, Origin::Branch);
+    }
+}

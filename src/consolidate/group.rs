@@ -1,0 +1,125 @@
+//! Groups voices that state one problem, and names the groups that perhaps state the same.
+//! What is told of a group is left to `telling`.
+
+use super::linkage;
+use super::pairs::{CERTAIN, Comparison, Likelihood, Pair, fraction};
+use super::statement::Statement;
+use super::voice::{Voice, agents};
+use super::{Likeness, Member};
+
+/// From this likelihood two clusters that stay apart are perhaps the same.
+const PERHAPS: Likelihood = CERTAIN / 20;
+/// How many such pairs are named at least, and per how many findings another one.
+const PERHAPS_LEAST: usize = 10;
+/// See [`PERHAPS_LEAST`].
+const PERHAPS_PER: usize = 4;
+/// In clusters of more members the likeness is noted to the teller's words only.
+const FEW: usize = 12;
+/// How many shared words are named.
+pub(super) const NAMED: usize = 5;
+
+/// Voices that state one problem.
+pub(super) struct Group<'a> {
+    /// Indices into the opinions, ascending; empty for a fact that stands alone.
+    pub(super) opinions: Vec<usize>,
+    /// The fact that states the same at the same line.
+    pub(super) fact: Option<&'a Voice<'a>>,
+    /// The mean likelihood over all pairs of opinions.
+    pub(super) mean: Option<Likelihood>,
+    pub(super) likenesses: Vec<Likeness>,
+}
+
+/// Clusters the opinions and lists the pairs of clusters that are perhaps the same.
+pub(super) fn group<'a>(opinions: &[Voice<'_>]) -> (Vec<Group<'a>>, Vec<(usize, usize, Likeness)>) {
+    let agents = agents(opinions);
+    let statements: Vec<Statement<'_>> = opinions
+        .iter()
+        .map(|voice| Statement::of(voice.first()))
+        .collect();
+    let owners: Vec<Option<usize>> = opinions
+        .iter()
+        .zip(&agents)
+        .map(|(voice, agent)| voice.is_full().then_some(*agent))
+        .collect();
+    let rivals = |i: usize, j: usize| owners[i].is_some() && owners[i] == owners[j];
+    let comparison = Comparison::of(&statements, &agents);
+    let pairs = comparison.pairs(|i, j| !rivals(i, j));
+    let clusters = linkage::link(&owners, &pairs);
+
+    let note = |first: usize, second: usize, likelihood: Likelihood| Likeness {
+        first: Member::of(opinions[first].first()),
+        second: Member::of(opinions[second].first()),
+        p: fraction(likelihood),
+        shared: comparison.shared(first, second, NAMED),
+    };
+    let of_pair = |i: usize, j: usize| {
+        pairs
+            .binary_search_by_key(&(i, j), |pair| (pair.first, pair.second))
+            .map_or(0, |at| pairs[at].likelihood)
+    };
+    let groups = clusters
+        .iter()
+        .map(|members| {
+            let (mut sum, mut count) = (0, 0);
+            let mut likenesses = Vec::new();
+            for (at, i) in members.iter().enumerate() {
+                for j in &members[at + 1..] {
+                    let likelihood = of_pair(*i, *j);
+                    sum += likelihood;
+                    count += 1;
+                    if members.len() <= FEW || at == 0 {
+                        likenesses.push(note(*i, *j, likelihood));
+                    }
+                }
+            }
+            Group {
+                opinions: members.clone(),
+                fact: None,
+                mean: (count > 0).then(|| sum / count),
+                likenesses,
+            }
+        })
+        .collect();
+    let perhaps = perhaps_same(&clusters, &owners, &pairs)
+        .into_iter()
+        .map(|(one, two, pair)| (one, two, note(pair.first, pair.second, pair.likelihood)))
+        .collect();
+    (groups, perhaps)
+}
+
+/// The likeliest pairs of clusters that stayed apart and share no agent.
+fn perhaps_same(
+    clusters: &[Vec<usize>],
+    owners: &[Option<usize>],
+    pairs: &[Pair],
+) -> Vec<(usize, usize, Pair)> {
+    let mut cluster_of = vec![0; owners.len()];
+    for (cluster, members) in clusters.iter().enumerate() {
+        for member in members {
+            cluster_of[*member] = cluster;
+        }
+    }
+    let mut found: Vec<(usize, usize, Pair)> = pairs
+        .iter()
+        .filter(|pair| pair.likelihood >= PERHAPS)
+        .map(|pair| {
+            let (one, two) = (cluster_of[pair.first], cluster_of[pair.second]);
+            (one.min(two), one.max(two), *pair)
+        })
+        .filter(|(one, two, _)| one != two)
+        .collect();
+    // The best pair of each two clusters, the smaller indices among equals.
+    found.sort_by_key(|(one, two, pair)| {
+        let likelihood = std::cmp::Reverse(pair.likelihood);
+        (*one, *two, likelihood, pair.first, pair.second)
+    });
+    found.dedup_by_key(|(one, two, _)| (*one, *two));
+    found.retain(|(one, two, _)| {
+        !clusters[*one].iter().any(|i| {
+            owners[*i].is_some() && clusters[*two].iter().any(|j| owners[*i] == owners[*j])
+        })
+    });
+    found.sort_by_key(|(one, two, pair)| (std::cmp::Reverse(pair.likelihood), *one, *two));
+    found.truncate(PERHAPS_LEAST.max(owners.len() / PERHAPS_PER));
+    found
+}

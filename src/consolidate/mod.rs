@@ -1,0 +1,604 @@
+//! Joins the raw findings of all agents into findings: each problem once, with every voice kept.
+//! Checking findings against the code comes before, what people decided about them after.
+//!
+//! - `statement`: what a finding says and where
+//! - `tokens`: a statement as weighted words
+//! - `weights`: what a word is worth within this change
+//! - `pairs`: how likely two statements state one problem
+//! - `linkage`: from likely pairs to clusters
+//! - `voice`: what one agent says, once
+//! - `group`: voices that state one problem
+//! - `facts`: findings of the rules agent, on which there is no vote
+//! - `severity`: the votes on a cluster
+//! - `telling`: which member's words a cluster is told in, its kind and its places
+//! - `order`: the positions in a report, C1… I1… S1…
+//! - `explain`: why a finding is what it is
+//! - `rounds`: whether a finding restates an earlier one
+
+pub(crate) mod explain;
+pub(crate) mod facts;
+mod group;
+mod linkage;
+mod order;
+mod pairs;
+#[cfg(test)]
+mod quality;
+pub(crate) mod rounds;
+pub(crate) mod severity;
+pub(crate) mod statement;
+mod telling;
+mod tokens;
+mod voice;
+mod weights;
+
+use serde::{Deserialize, Serialize};
+
+use crate::finding::{Kind, Location, RawFinding, Severity};
+
+use facts::RULES_AGENT;
+use group::group;
+pub(crate) use order::number;
+use severity::Judgement;
+use voice::{Voice, voices};
+
+/// What consolidation is told by the caller; everything else about it is fixed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Settings {
+    /// Agents known to call things worse than they are: lowercase starts of a part of their name
+    /// (`gemini` fits `gemini-flash` and `google/gemini.2`).
+    pub(crate) inflating: Vec<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            inflating: vec!["gemini".to_owned(), "gemma".to_owned()],
+        }
+    }
+}
+
+impl Settings {
+    /// Whether an agent of this name is known to inflate.
+    fn inflates(&self, agent: &str) -> bool {
+        let agent = agent.to_lowercase();
+        self.inflating.iter().any(|start| {
+            !start.is_empty()
+                && agent
+                    .match_indices(start.as_str())
+                    .any(|(at, _)| !agent[..at].ends_with(char::is_alphanumeric))
+        })
+    }
+}
+
+/// Names one raw finding.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub(crate) struct Member {
+    /// The agent that raised it.
+    pub(crate) agent: String,
+    /// The agent's id for it.
+    pub(crate) id: String,
+}
+
+impl Member {
+    /// The name of a raw finding.
+    pub(crate) fn of(raw: &RawFinding) -> Self {
+        Self {
+            agent: raw.agent.clone(),
+            id: raw.id.clone(),
+        }
+    }
+}
+
+/// All raw findings, each in exactly one place.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Consolidation {
+    /// The problems, in report order.
+    pub(crate) findings: Vec<ConsolidatedFinding>,
+    /// What was there before the change.
+    pub(crate) observations: Vec<Observation>,
+    /// What was thrown out: here only what its own agent took back, later what the lead drops.
+    pub(crate) dropped: Vec<Dropped>,
+    /// Findings that stay apart though they may be the same, the likeliest first.
+    pub(crate) maybe_same: Vec<Likeness>,
+}
+
+/// One problem with everyone who raised it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ConsolidatedFinding {
+    /// Where it stands in the report: `C1`, `I1`, `S1`, …
+    pub(crate) position: String,
+    /// How bad, after the votes.
+    pub(crate) severity: Severity,
+    /// What sort of problem; absent when nobody said.
+    pub(crate) kind: Option<Kind>,
+    /// The title of the member that tells it.
+    pub(crate) title: String,
+    /// The places of all members, those of the member that tells it first.
+    pub(crate) locations: Vec<Location>,
+    /// The raw findings that state it, ascending.
+    pub(crate) members: Vec<Member>,
+    /// The member in whose words it is told.
+    pub(crate) told_by: Member,
+    /// The mean likelihood that its members state one problem; absent for a single voice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) confidence: Option<f64>,
+    /// The members belong together so doubtfully that the lead should look.
+    pub(crate) doubtful: bool,
+    /// Why the severity.
+    pub(crate) judgement: Judgement,
+    /// How alike its members are.
+    pub(crate) likenesses: Vec<Likeness>,
+    /// What happened to its members on the way.
+    pub(crate) reconciliation: Vec<Reconciliation>,
+}
+
+/// A problem that was there before the change.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Observation {
+    /// The title of the member that tells it.
+    pub(crate) title: String,
+    /// The places of all members.
+    pub(crate) locations: Vec<Location>,
+    /// The raw findings that state it, ascending.
+    pub(crate) members: Vec<Member>,
+    /// The member in whose words it is told.
+    pub(crate) told_by: Member,
+    /// How alike its members are.
+    pub(crate) likenesses: Vec<Likeness>,
+}
+
+/// Raw findings that are shown nowhere but in the reconciliation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Dropped {
+    /// The raw findings, ascending.
+    pub(crate) members: Vec<Member>,
+    /// Why.
+    pub(crate) reason: String,
+}
+
+/// How likely two raw findings state one problem, and by which words.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Likeness {
+    /// One of them.
+    pub(crate) first: Member,
+    /// The other.
+    pub(crate) second: Member,
+    /// The likelihood, 0 to 1; 0 also stands for "under a fiftieth".
+    pub(crate) p: f64,
+    /// The shared words that count most.
+    pub(crate) shared: Vec<String>,
+}
+
+/// What happened to a raw finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Action {
+    /// Several became one.
+    Merged,
+    /// It counts for more than its agent said.
+    Raised,
+    /// It counts for less than its agent said.
+    Downgraded,
+    /// It joined without a vote.
+    Joined,
+}
+
+/// One line of the reconciliation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Reconciliation {
+    /// What was done.
+    pub(crate) action: Action,
+    /// To whom.
+    pub(crate) members: Vec<Member>,
+    /// The agent's severity, when it was raised or downgraded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) from: Option<Severity>,
+    /// The severity it got instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) to: Option<Severity>,
+    /// Why.
+    pub(crate) reason: String,
+}
+
+/// Joins raw findings that state the same problem and settles severity, kind and places.
+///
+/// The order of `raw` doesn't matter. Findings of one agent are joined only if they say the same
+/// in the same words at the same places.
+pub(crate) fn consolidate(raw: &[RawFinding], settings: &Settings) -> Consolidation {
+    let (withdrawn, standing): (Vec<&RawFinding>, Vec<&RawFinding>) = raw
+        .iter()
+        .partition(|raw| raw.withdrawn.is_some() && raw.agent != RULES_AGENT);
+    let voices = voices(standing);
+    let (facts, opinions): (Vec<Voice<'_>>, Vec<Voice<'_>>) =
+        voices.into_iter().partition(Voice::is_fact);
+    let (mut groups, perhaps) = group(&opinions);
+    facts::join(&facts, &opinions, &mut groups);
+
+    let mut consolidation = Consolidation {
+        dropped: withdrawn.into_iter().map(withdrawal).collect(),
+        ..Consolidation::default()
+    };
+    consolidation
+        .dropped
+        .sort_by(|a, b| (&a.members, &a.reason).cmp(&(&b.members, &b.reason)));
+    let mut tellers = Vec::with_capacity(groups.len());
+    for group in &groups {
+        tellers.push(telling::tell(
+            group,
+            &opinions,
+            settings,
+            &mut consolidation,
+        ));
+    }
+    consolidation.maybe_same = perhaps
+        .into_iter()
+        .map(|(one, two, likeness)| Likeness {
+            first: tellers[one].clone(),
+            second: tellers[two].clone(),
+            ..likeness
+        })
+        .collect();
+    consolidation.observations.sort_by(|a, b| {
+        order::by_place(&a.locations, &b.locations).then(a.members.cmp(&b.members))
+    });
+    number(&mut consolidation.findings);
+    debug_assert!(
+        accounts_for_all(raw, &consolidation),
+        "every raw finding ends in exactly one place"
+    );
+    consolidation
+}
+
+/// A finding its own agent took back is no voice for anything.
+fn withdrawal(raw: &RawFinding) -> Dropped {
+    let words = raw.withdrawn.as_deref().unwrap_or_default().trim();
+    Dropped {
+        members: vec![Member::of(raw)],
+        reason: format!("its agent took it back: {words}"),
+    }
+}
+
+/// Whether each raw finding ended in exactly one place: a finding, an observation, or dropped.
+pub(crate) fn accounts_for_all(raw: &[RawFinding], consolidation: &Consolidation) -> bool {
+    let mut given: Vec<(&str, &str)> = raw
+        .iter()
+        .map(|finding| (finding.agent.as_str(), finding.id.as_str()))
+        .collect();
+    let findings = consolidation.findings.iter().map(|found| &found.members);
+    let observations = consolidation.observations.iter().map(|seen| &seen.members);
+    let dropped = consolidation.dropped.iter().map(|dropped| &dropped.members);
+    let mut placed: Vec<(&str, &str)> = findings
+        .chain(observations)
+        .chain(dropped)
+        .flatten()
+        .map(|member| (member.agent.as_str(), member.id.as_str()))
+        .collect();
+    given.sort_unstable();
+    placed.sort_unstable();
+    given == placed
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::explain::{Place, explain};
+    use super::severity::Rule;
+    use super::*;
+    use crate::finding::LineRange;
+
+    /// A raw finding; `place` is a path, or a path, a colon and a line.
+    pub(crate) fn raw(
+        (agent, id): (&str, &str),
+        severity: Option<Severity>,
+        place: &str,
+        title: &str,
+        body: &str,
+    ) -> RawFinding {
+        let (path, line) = place.split_once(':').unwrap_or((place, ""));
+        let lines = line.parse().ok().map(|line| LineRange {
+            start: line,
+            end: line,
+        });
+        RawFinding {
+            agent: agent.to_owned(),
+            id: id.to_owned(),
+            severity,
+            kind: Some(Kind::Regression),
+            title: title.to_owned(),
+            locations: vec![Location {
+                path: path.into(),
+                lines,
+            }],
+            body: body.to_owned(),
+            ..RawFinding::default()
+        }
+    }
+
+    const IMPORTANT: Option<Severity> = Some(Severity::Important);
+    const SUGGESTION: Option<Severity> = Some(Severity::Suggestion);
+
+    fn leak(agent: &str, severity: Option<Severity>) -> RawFinding {
+        let body = "When `readIndex` fails, `openCache` returns early and the lock stays held.";
+        let title = "`openCache` leaks the lock on error";
+        raw((agent, "leak"), severity, "src/cache.go:10", title, body)
+    }
+
+    fn typo(agent: &str) -> RawFinding {
+        let (title, body) = ("Typo in the help text", "The description says cahce.");
+        raw((agent, "typo"), SUGGESTION, "cmd/main.go:3", title, body)
+    }
+
+    fn joined(raw: &[RawFinding]) -> Consolidation {
+        consolidate(raw, &Settings::default())
+    }
+
+    fn names(members: &[Member]) -> Vec<String> {
+        let name = |member: &Member| format!("{}/{}", member.agent, member.id);
+        members.iter().map(name).collect()
+    }
+
+    /// A repeatable stream of numbers (xorshift).
+    fn numbers(mut state: u64) -> impl FnMut(usize) -> usize {
+        move |below| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            usize::try_from(state % below as u64).unwrap()
+        }
+    }
+
+    /// Findings made of few words, so that many are alike: several agents, a rule, short
+    /// comments, repetitions, ids used twice.
+    fn random_findings(seed: u64) -> Vec<RawFinding> {
+        let words = [
+            "lock",
+            "cache",
+            "leaks",
+            "readIndex",
+            "timeout",
+            "retry",
+            "header",
+            "token",
+            "parse",
+            "flush",
+            "panic",
+            "empty",
+        ];
+        let mut next = numbers(seed);
+        (0..60)
+            .map(|number| {
+                let agent = ["alpha", "beta", "gemini", RULES_AGENT, "tool"][next(5)];
+                let short = agent == "tool";
+                let mut said = |count| -> String {
+                    let word = |_| words[next(words.len())];
+                    (0..count).map(word).collect::<Vec<_>>().join(" ")
+                };
+                let (title, body) = (if short { String::new() } else { said(3) }, said(5));
+                let severity = [SUGGESTION, IMPORTANT, Some(Severity::Critical)][next(3)];
+                let place = ["a.go:1", "a.go:9", "b.go:1", "src/a.go"][next(4)];
+                let id = (number / 2).to_string();
+                let severity = severity.filter(|_| !short);
+                let mut raw = raw((agent, &id), severity, place, &title, &body);
+                raw.kind = [Some(Kind::Regression), Some(Kind::PreExisting), None][next(3)];
+                raw
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_raw_finding_ends_in_one_place_in_any_order() {
+        for seed in 1..16 {
+            let mut raw = random_findings(seed);
+            let expected = joined(&raw);
+            assert!(accounts_for_all(&raw, &expected));
+            assert!(expected.findings.len() < raw.len(), "nothing was joined");
+            let mut next = numbers(seed + 1_000);
+            for _ in 0..6 {
+                for at in (1..raw.len()).rev() {
+                    raw.swap(at, next(at + 1));
+                }
+                assert_eq!(joined(&raw), expected, "seed {seed}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_lost_or_doubled_finding_is_noticed() {
+        let raw = [leak("alpha", IMPORTANT), typo("beta")];
+        let mut lost = joined(&raw);
+        lost.findings.pop();
+        assert!(!accounts_for_all(&raw, &lost));
+        let mut doubled = joined(&raw);
+        doubled.dropped.push(Dropped {
+            members: vec![Member::of(&raw[0])],
+            reason: "twice".to_owned(),
+        });
+        assert!(!accounts_for_all(&raw, &doubled));
+    }
+
+    #[test]
+    fn the_same_problem_is_one_finding_in_report_order() {
+        let found = joined(&[
+            typo("alpha"),
+            leak("alpha", IMPORTANT),
+            leak("beta", SUGGESTION),
+            typo("beta"),
+        ]);
+        let shown: Vec<_> = found
+            .findings
+            .iter()
+            .map(|it| (it.position.as_str(), names(&it.members)))
+            .collect();
+        let pair = |of: &str| vec![format!("alpha/{of}"), format!("beta/{of}")];
+        assert_eq!(shown, [("I1", pair("leak")), ("S1", pair("typo"))]);
+        let leak = &found.findings[0];
+        assert_eq!(leak.judgement.rule, Rule::TieBlocks);
+        assert_eq!(leak.told_by.agent, "alpha", "whose severity it got");
+        assert!(leak.confidence.unwrap() > 0.99 && !leak.doubtful);
+        let actions: Vec<Action> = leak.reconciliation.iter().map(|it| it.action).collect();
+        assert_eq!(actions, [Action::Merged, Action::Raised]);
+        assert_eq!(leak.reconciliation[1].from, SUGGESTION);
+        assert_eq!(found.findings[1].confidence.map(|p| p > 0.9), Some(true));
+    }
+
+    #[test]
+    fn findings_of_one_agent_stay_apart_unless_identical() {
+        let mut again = leak("alpha", IMPORTANT);
+        again.id = "again".to_owned();
+        again.body.push('\n');
+        let repeated = joined(&[leak("alpha", SUGGESTION), again.clone(), typo("beta")]);
+        assert_eq!(repeated.findings.len(), 2);
+        assert_eq!(repeated.findings[0].judgement.votes.len(), 1, "one vote");
+        assert_eq!(repeated.findings[0].severity, Severity::Important);
+        again.body.push_str("Twice.");
+        let alike = joined(&[leak("alpha", SUGGESTION), again, typo("beta")]);
+        assert_eq!(alike.findings.len(), 3);
+    }
+
+    #[test]
+    fn what_its_agent_took_back_is_dropped_with_its_words() {
+        let mut back = leak("alpha", IMPORTANT);
+        back.withdrawn = Some("On second look the lock is released.".to_owned());
+        let found = joined(&[back, leak("beta", SUGGESTION)]);
+        assert_eq!(names(&found.dropped[0].members), ["alpha/leak"]);
+        assert!(found.dropped[0].reason.contains("second look"));
+        assert_eq!(names(&found.findings[0].members), ["beta/leak"]);
+        assert_eq!(found.findings[0].severity, Severity::Suggestion);
+    }
+
+    #[test]
+    fn what_predates_the_change_is_an_observation() {
+        let mut old = leak("alpha", IMPORTANT);
+        old.kind = Some(Kind::PreExisting);
+        let alone = joined(&[old.clone(), typo("beta")]);
+        assert_eq!(names(&alone.observations[0].members), ["alpha/leak"]);
+        assert_eq!(alone.findings.len(), 1);
+
+        let disputed = joined(&[old, leak("beta", SUGGESTION), typo("beta")]);
+        assert_eq!(disputed.observations, []);
+        let finding = &disputed.findings[1];
+        assert_eq!(finding.members.len(), 2);
+        assert_eq!(finding.severity, Severity::Suggestion, "it has no vote");
+        assert!(
+            finding
+                .reconciliation
+                .iter()
+                .any(|it| it.action == Action::Joined)
+        );
+    }
+
+    #[test]
+    fn a_fact_is_a_floor_under_the_votes_of_those_who_say_the_same() {
+        let fact = leak(RULES_AGENT, IMPORTANT);
+        let found = joined(&[
+            fact.clone(),
+            leak("alpha", SUGGESTION),
+            leak("beta", SUGGESTION),
+            typo("alpha"),
+        ]);
+        let finding = &found.findings[0];
+        assert_eq!(finding.members.len(), 3);
+        assert_eq!(finding.severity, Severity::Important);
+        assert_eq!(finding.judgement.rule, Rule::Fact);
+        assert_eq!(finding.judgement.votes.len(), 2);
+
+        let worse = joined(&[fact.clone(), leak("alpha", Some(Severity::Critical))]);
+        assert_eq!(worse.findings[0].severity, Severity::Critical);
+
+        let mut elsewhere = fact;
+        elsewhere.locations[0].lines = Some(LineRange { start: 80, end: 80 });
+        let apart = joined(&[elsewhere, leak("alpha", SUGGESTION)]);
+        assert_eq!(apart.findings.len(), 2);
+        assert_eq!(apart.findings[0].severity, Severity::Important);
+        assert_eq!(apart.findings[1].severity, Severity::Suggestion);
+    }
+
+    #[test]
+    fn facts_leave_the_opinions_as_they_are() {
+        let opinions: Vec<RawFinding> = random_findings(7)
+            .into_iter()
+            .filter(|raw| raw.agent != RULES_AGENT)
+            .collect();
+        let without = joined(&opinions);
+        let mut with = opinions;
+        for number in 0..30 {
+            let (id, title) = (number.to_string(), "lock cache leaks");
+            with.push(raw(
+                (RULES_AGENT, &id),
+                IMPORTANT,
+                "z.go:1",
+                title,
+                "timeout",
+            ));
+        }
+        // The thirty say the same in the same words: one voice.
+        let facts = |it: &ConsolidatedFinding| it.members[0].agent == RULES_AGENT;
+        let mut with = joined(&with);
+        assert_eq!(with.findings.iter().filter(|it| facts(it)).count(), 1);
+        with.findings.retain(|it| !facts(it));
+        number(&mut with.findings);
+        assert_eq!(with, without);
+    }
+
+    #[test]
+    fn what_may_be_the_same_is_named_for_the_lead() {
+        let held = raw(
+            ("beta", "held"),
+            IMPORTANT,
+            "src/cache.go:40",
+            "A second caller waits forever on the cache",
+            "When `readIndex` fails every later call blocks, as the lock is taken.",
+        );
+        let found = joined(&[leak("alpha", IMPORTANT), held, typo("alpha"), typo("beta")]);
+        assert_eq!(found.findings.len(), 3);
+        let [perhaps] = &found.maybe_same[..] else {
+            panic!("{:?}", found.maybe_same)
+        };
+        assert_eq!(
+            names(&[perhaps.first.clone(), perhaps.second.clone()]),
+            ["alpha/leak", "beta/held"]
+        );
+        assert!((0.05..0.32).contains(&perhaps.p));
+        assert!(perhaps.shared.contains(&"readindex".to_owned()));
+    }
+
+    #[test]
+    fn a_raw_finding_can_be_explained() {
+        let mut raw = vec![
+            leak("alpha", IMPORTANT),
+            leak("beta", SUGGESTION),
+            typo("beta"),
+        ];
+        raw[2].kind = Some(Kind::PreExisting);
+        let found = joined(&raw);
+        let explanation = explain(&found, &Member::of(&raw[1])).unwrap();
+        assert!(matches!(explanation.place, Place::Finding(it) if it.position == "I1"));
+        assert_eq!(explanation.joined, [&Member::of(&raw[0])]);
+        assert!(explanation.likenesses[0].p > 0.99);
+        assert!(
+            explanation.likenesses[0]
+                .shared
+                .iter()
+                .any(|word| word.contains("lock"))
+        );
+        assert_eq!(explanation.judgement.unwrap().votes.len(), 2);
+        assert_eq!(explanation.reconciliation.len(), 2);
+        let typo = explain(&found, &Member::of(&raw[2])).unwrap();
+        assert!(matches!(typo.place, Place::Observation(_)));
+        let unknown = Member {
+            agent: "alpha".to_owned(),
+            id: "none".to_owned(),
+        };
+        assert_eq!(explain(&found, &unknown), None);
+    }
+
+    #[test]
+    fn inflating_agents_are_known_by_a_part_of_their_name() {
+        let settings = Settings::default();
+        for name in ["gemini", "Gemini-Flash", "google/gemma-3", "gemini.2"] {
+            assert!(settings.inflates(name), "{name}");
+        }
+        for name in ["claude", "bigemini", "gem"] {
+            assert!(!settings.inflates(name), "{name}");
+        }
+    }
+}

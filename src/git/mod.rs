@@ -1,0 +1,377 @@
+//! The only place that names gix: opens a repository safely and reads it into plain values.
+//! What the values mean for a review is left to everyone else.
+//!
+//! - `objects`: single objects, checked against their ids
+//! - `trees`: which files differ between two trees
+//! - `staged`: the index against HEAD, `worktree`, `files`, `eol`: the files against HEAD
+//! - `renames`, `similarity`: which deletions and additions are one file
+//! - `patches`, `lines`: how the content of changed files differs
+//! - `abbreviation`: how many digits of an id Git prints
+//! - `history`: commits, merge bases, what is new
+//! - `refs`: HEAD, remotes, what is known of their branches
+
+mod abbreviation;
+mod eol;
+mod files;
+#[cfg(test)]
+mod fixture;
+mod history;
+mod lines;
+mod objects;
+#[cfg(test)]
+mod oracle;
+mod parallel;
+mod patches;
+#[cfg(test)]
+mod random;
+mod refs;
+mod renames;
+mod similarity;
+mod staged;
+#[cfg(test)]
+mod storage;
+mod trees;
+mod worktree;
+
+use std::cell::RefCell;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, anyhow};
+use gix::objs::Kind;
+use gix::sec::Trust;
+
+use crate::diff::unified::Names;
+use crate::diff::{Change, Entry, Mode, Oid, RepoPath};
+use crate::error::HintExt;
+
+pub(crate) use history::{Commit, Peeled};
+pub(crate) use patches::ReadLimits;
+pub(crate) use refs::TrackingRef;
+
+use objects::{FileBlobs, Objects, harden, plain};
+use trees::Trees;
+
+/// Sections that can name programs to run on content; a repository's own are dropped.
+const DRIVERS: [&str; 2] = ["diff", "filter"];
+
+/// An opened repository. Cheap to pass by reference; threads get handles of their own inside.
+pub(crate) struct Repo {
+    inner: gix::Repository,
+    git_dir: PathBuf,
+    common_dir: PathBuf,
+    work_tree: Option<PathBuf>,
+    /// Contents of changed files, so that they read like objects once they were compared.
+    files: RefCell<Arc<FileBlobs>>,
+}
+
+/// A repository on its way to another thread.
+pub(in crate::git) struct Shared {
+    inner: gix::ThreadSafeRepository,
+    files: Arc<FileBlobs>,
+}
+
+impl Shared {
+    /// A repository for this thread.
+    pub(in crate::git) fn repo(&self) -> gix::Repository {
+        self.inner.to_thread_local()
+    }
+
+    /// Objects for this thread.
+    pub(in crate::git) fn objects(&self) -> Objects {
+        Objects::of(&self.repo(), Arc::clone(&self.files))
+    }
+}
+
+impl Repo {
+    /// Opens the repository that `directory` is in, or the one `GIT_DIR` names; honours
+    /// `GIT_WORK_TREE` and `GIT_INDEX_FILE`. Errors with a hint if there is none, if it belongs to
+    /// someone else, or if it is stored in a way that can't be read.
+    pub(crate) fn discover(directory: &Path) -> Result<Self> {
+        for name in [
+            "GIT_QUARANTINE_PATH",
+            "GIT_OBJECT_DIRECTORY",
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+        ] {
+            if gix::path::env::var(name).is_some() {
+                return Err(anyhow!(
+                    "`{name}` is set: reading quarantined or borrowed objects is unsupported"
+                ))
+                .hint("run it in a client-side hook or by hand, without that variable");
+            }
+        }
+        let opened = gix::ThreadSafeRepository::discover_with_environment_overrides(directory);
+        Self::checked(opened, directory)
+    }
+
+    /// Opens the repository that `directory` is in, without looking at the environment or at any
+    /// configuration but the repository's own.
+    #[cfg(test)]
+    pub(crate) fn discover_isolated(directory: &Path) -> Result<Self> {
+        let isolated = || gix::open::Options::isolated();
+        let opened = gix::ThreadSafeRepository::discover_opts(
+            directory,
+            gix::discover::upwards::Options::default(),
+            gix::sec::trust::Mapping {
+                full: isolated(),
+                reduced: isolated(),
+            },
+        );
+        Self::checked(opened, directory)
+    }
+
+    fn checked(opened: gix::Result<gix::ThreadSafeRepository>, directory: &Path) -> Result<Self> {
+        let mut inner = opened
+            .with_context(|| format!("no Git repository in `{}` or above", directory.display()))
+            .hint("run it inside a repository, or name one with `GIT_DIR`")?
+            .to_thread_local();
+        inner
+            .make_paths_absolute()
+            .context("cannot make the repository's paths absolute")?;
+        let shown = inner.workdir().unwrap_or(inner.git_dir()).to_owned();
+        if inner.git_dir_trust() != Trust::Full {
+            return Err(anyhow!("`{}` belongs to another user", shown.display())).hint(format!(
+                "if you trust it, run `git config --global --add safe.directory '{}'`",
+                shown.display()
+            ));
+        }
+        if let Some(storage) = inner.config_snapshot().string("extensions.refStorage")
+            && storage != "files"
+        {
+            return Err(anyhow!(
+                "the repository stores its refs as `{storage}`, which can't be read yet"
+            ))
+            .hint("run `git refs migrate --ref-format=files`");
+        }
+        drop_drivers(&mut inner)?;
+        harden(&mut inner.objects);
+        Ok(Self {
+            git_dir: tidy(inner.git_dir()),
+            common_dir: tidy(inner.common_dir()),
+            work_tree: inner.workdir().map(tidy),
+            files: RefCell::default(),
+            inner,
+        })
+    }
+
+    /// The repository's own directory, of this worktree; absolute.
+    pub(crate) fn git_dir(&self) -> &Path {
+        &self.git_dir
+    }
+
+    /// The directory that all worktrees share; absolute.
+    pub(crate) fn common_dir(&self) -> &Path {
+        &self.common_dir
+    }
+
+    /// The directory of the checked-out files, absolute; `None` in a bare repository.
+    pub(crate) fn work_tree(&self) -> Option<&Path> {
+        self.work_tree.as_deref()
+    }
+
+    /// The repository as gix has it.
+    pub(in crate::git) fn raw(&self) -> &gix::Repository {
+        &self.inner
+    }
+
+    /// Objects for this thread.
+    pub(in crate::git) fn objects(&self) -> Objects {
+        Objects::of(&self.inner, Arc::clone(&self.files.borrow()))
+    }
+
+    /// What other threads need.
+    pub(in crate::git) fn share(&self) -> Shared {
+        Shared {
+            inner: self.inner.clone().into_sync(),
+            files: Arc::clone(&self.files.borrow()),
+        }
+    }
+
+    /// How `core.quotePath` says names are written in patches.
+    pub(crate) fn names(&self) -> Names {
+        match self.inner.config_snapshot().boolean("core.quotePath") {
+            Some(false) => Names::AsTheyAre,
+            _ => Names::Ascii,
+        }
+    }
+
+    /// The tree of a commit, which is checked against its id.
+    pub(crate) fn tree_of(&self, commit: &Oid) -> Result<Oid> {
+        let mut buffer = Vec::new();
+        self.objects()
+            .read(commit, Kind::Commit, true, &mut buffer)
+            .with_context(|| format!("cannot read commit {commit}"))?;
+        let tree = buffer
+            .strip_prefix(b"tree ")
+            .and_then(|rest| rest.split(|byte| *byte == b'\n').next())
+            .and_then(|hex| std::str::from_utf8(hex).ok())
+            .and_then(Oid::from_hex);
+        tree.with_context(|| format!("commit {commit} names no tree"))
+    }
+
+    /// The id of the tree without files; it need not be stored.
+    pub(crate) fn empty_tree(&self) -> Oid {
+        plain(&gix::ObjectId::empty_tree(self.inner.object_hash()))
+    }
+
+    /// What stands at a path of a tree, and its exact bytes; `None` if there is nothing, a
+    /// directory or a submodule.
+    pub(crate) fn read_file(
+        &self,
+        tree: &Oid,
+        path: &RepoPath,
+    ) -> Result<Option<(Entry, Vec<u8>)>> {
+        let objects = self.objects();
+        let found = Trees::new(&objects, self.empty_tree()).find(tree, path)?;
+        let Some(entry) = found.filter(|entry| entry.mode != Mode::Submodule) else {
+            return Ok(None);
+        };
+        let mut content = Vec::new();
+        objects
+            .read(&entry.id, Kind::Blob, true, &mut content)
+            .with_context(|| format!("cannot read {path:?}"))?;
+        Ok(Some((entry, content)))
+    }
+
+    /// The exact bytes of a blob, checked against its id.
+    pub(crate) fn read_blob(&self, id: &Oid) -> Result<Vec<u8>> {
+        let mut content = Vec::new();
+        self.objects().read(id, Kind::Blob, true, &mut content)?;
+        Ok(content)
+    }
+
+    /// The files that differ between two trees, renames found, in the order `git diff` prints.
+    pub(crate) fn changes(&self, base_tree: &Oid, head_tree: &Oid) -> Result<Vec<Change>> {
+        let objects = self.objects();
+        let found = Trees::new(&objects, self.empty_tree()).differences(base_tree, head_tree)?;
+        Ok(self.pair_renames(found))
+    }
+}
+
+/// Removes the diff and filter drivers that come with the repository, so that nothing can use them.
+fn drop_drivers(repo: &mut gix::Repository) -> Result<()> {
+    let mut config = repo.config_snapshot_mut();
+    let local = config
+        .sections_and_ids()
+        .filter(|(section, _)| {
+            let name = section.header().name().to_ascii_lowercase();
+            DRIVERS.iter().any(|driver| name == driver.as_bytes())
+                && section.meta().source.kind() == gix::config::source::Kind::Repository
+        })
+        .map(|(_, id)| id)
+        .collect::<Vec<_>>();
+    for id in &local {
+        config.remove_section_by_id(*id);
+    }
+    if local.is_empty() {
+        config.forget();
+    } else {
+        config
+            .commit()
+            .context("cannot set aside the repository's drivers")?;
+    }
+    Ok(())
+}
+
+/// The path without `.`; with links followed if it goes up, as only then it matters where to.
+fn tidy(path: &Path) -> PathBuf {
+    let tidied: PathBuf = path.components().collect();
+    if tidied.components().any(|part| part == Component::ParentDir) {
+        tidied.canonicalize().unwrap_or(tidied)
+    } else {
+        tidied
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fixture::Fixture;
+    use super::*;
+
+    #[test]
+    fn a_file_is_read_by_path_from_a_tree() {
+        let fixture = Fixture::new();
+        fixture.write("a/b/c.txt", "text\n");
+        let commit = fixture.commit();
+        let repo = fixture.repo();
+        let tree = repo.tree_of(&commit).unwrap();
+        assert_eq!(tree, fixture.id("HEAD^{tree}"));
+        let (entry, content) = repo
+            .read_file(&tree, &RepoPath::from("a/b/c.txt"))
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            (entry.mode, content.as_slice()),
+            (Mode::Regular, &b"text\n"[..])
+        );
+        for none in ["a", "a/b", "a/b/c.txt/d", "x", "", "a//b/c.txt"] {
+            assert!(
+                repo.read_file(&tree, &RepoPath::from(none))
+                    .unwrap()
+                    .is_none()
+            );
+        }
+    }
+
+    #[test]
+    fn replacement_objects_have_no_effect() {
+        let fixture = Fixture::new();
+        fixture.write("file", "one\n");
+        let base = fixture.commit();
+        fixture.write("file", "two\n");
+        let head = fixture.commit();
+        fixture.write("file", "planted\n");
+        let other = fixture.commit();
+        let blob = fixture.id(&format!("{head}:file"));
+        fixture.git(&[
+            "replace",
+            &blob.to_string(),
+            &fixture.id(&format!("{other}:file")).to_string(),
+        ]);
+        fixture.git(&["replace", &base.to_string(), &other.to_string()]);
+        assert_eq!(
+            fixture.git(&["cat-file", "blob", &blob.to_string()]),
+            b"planted\n"
+        );
+        for switch in ["true", "false"] {
+            fixture.git(&["config", "core.useReplaceRefs", switch]);
+            let repo = fixture.repo();
+            let tree = |commit| repo.tree_of(commit).unwrap();
+            assert_ne!(tree(&base), tree(&other));
+            let changes = repo.changes(&tree(&base), &tree(&head)).unwrap();
+            let texts =
+                repo.read_patches(&changes, &ReadLimits::default(), |_, _, patch| match &patch
+                    .content
+                {
+                    crate::diff::Content::Text(text) => {
+                        (text.old_text().to_vec(), text.new_text().to_vec())
+                    }
+                    other => panic!("{other:?}"),
+                })
+                .unwrap();
+            assert_eq!(texts, [(b"one\n".to_vec(), b"two\n".to_vec())]);
+        }
+    }
+
+    #[test]
+    fn drivers_of_the_repository_are_not_loaded_but_plain_settings_are() {
+        let fixture = Fixture::new();
+        fixture.git(&["config", "diff.evil.textconv", "false"]);
+        fixture.git(&["config", "filter.evil.clean", "false"]);
+        fixture.git(&["config", "diff.algorithm", "histogram"]);
+        fixture.git(&["config", "remote.origin.url", "example.org"]);
+        let repo = fixture.repo();
+        let config = repo.raw().config_snapshot();
+        assert!(
+            config
+                .sections_by_name("diff")
+                .is_none_or(|mut found| found.next().is_none())
+        );
+        assert!(
+            config
+                .sections_by_name("filter")
+                .is_none_or(|mut found| found.next().is_none())
+        );
+        assert_eq!(config.string("remote.origin.url").unwrap(), "example.org");
+    }
+}

@@ -1,0 +1,323 @@
+//! Names: HEAD, remotes and what we know of their branches, and the plain settings around them.
+//! Only full ref names are used, so that no tag or branch can shadow another.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow};
+
+use crate::diff::Oid;
+
+use super::Repo;
+use super::objects::plain;
+
+/// What is checked out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Head {
+    /// A branch, by its short name; without a tip while it has no commit.
+    Branch {
+        /// As in `feature/x`.
+        name: String,
+        /// Its newest commit.
+        tip: Option<Oid>,
+    },
+    /// A commit without a branch.
+    Detached(Oid),
+}
+
+impl Head {
+    /// The newest commit, if there is one.
+    pub(crate) fn tip(&self) -> Option<Oid> {
+        match self {
+            Self::Branch { tip, .. } => *tip,
+            Self::Detached(id) => Some(*id),
+        }
+    }
+
+    /// The branch, if one is checked out.
+    pub(crate) fn branch(&self) -> Option<&str> {
+        match self {
+            Self::Branch { name, .. } => Some(name),
+            Self::Detached(_) => None,
+        }
+    }
+}
+
+/// A branch of a remote as we last saw it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TrackingRef {
+    /// The full name, as in `refs/remotes/origin/main`.
+    pub(crate) name: String,
+    /// The commit it pointed at.
+    pub(crate) tip: Oid,
+}
+
+impl Repo {
+    /// What is checked out in this worktree.
+    pub(crate) fn head(&self) -> Result<Head> {
+        let mut head = self.raw().head().context("cannot read HEAD")?;
+        let name = head.referent_name().map(|name| name.shorten().to_string());
+        let tip = if head.is_unborn() {
+            None
+        } else {
+            let peeled = head
+                .peel_to_commit()
+                .context("cannot find the commit of HEAD")?;
+            Some(plain(&peeled.id))
+        };
+        match (name, tip) {
+            (Some(name), tip) => Ok(Head::Branch { name, tip }),
+            (None, Some(id)) => Ok(Head::Detached(id)),
+            (None, None) => Err(anyhow!("HEAD names neither a branch nor a commit")),
+        }
+    }
+
+    /// The commit a ref points at, by its full name; `None` if there is no such ref, or none that
+    /// leads to a commit.
+    pub(crate) fn tip_of(&self, name: &str) -> Result<Option<Oid>> {
+        let found = self
+            .raw()
+            .try_find_reference(name)
+            .with_context(|| format!("cannot read `{name}`"))?;
+        let Some(mut reference) = found else {
+            return Ok(None);
+        };
+        // A short name would have been looked for in several places.
+        if reference.name().as_bstr() != name.as_bytes() {
+            return Ok(None);
+        }
+        Ok(reference
+            .peel_to_commit()
+            .ok()
+            .map(|commit| plain(&commit.id)))
+    }
+
+    /// The names of the configured remotes, sorted.
+    pub(crate) fn remotes(&self) -> Vec<String> {
+        self.raw()
+            .remote_names()
+            .into_iter()
+            .map(|name| name.to_string())
+            .collect()
+    }
+
+    /// The configured remote that a push goes to, from what the hook is told: its name, or failing
+    /// that the one that has this URL.
+    pub(crate) fn remote_for(&self, name: &str, url: &str) -> Option<String> {
+        let remotes = self.remotes();
+        if remotes.iter().any(|remote| remote == name) {
+            return Some(name.to_owned());
+        }
+        remotes.into_iter().find(|remote| {
+            self.urls(remote)
+                .iter()
+                .any(|known| known == url || known == name)
+        })
+    }
+
+    /// Every URL of a remote, as configured and after rewriting.
+    fn urls(&self, remote: &str) -> Vec<String> {
+        let config = self.raw().config_snapshot();
+        let mut urls: Vec<String> = [
+            format!("remote.{remote}.url"),
+            format!("remote.{remote}.pushurl"),
+        ]
+        .iter()
+        .flat_map(|key| config.plumbing().strings(key.as_str()).unwrap_or_default())
+        .map(|url| url.to_string())
+        .collect();
+        if let Ok(found) = self.raw().find_remote(remote) {
+            for direction in [gix::remote::Direction::Fetch, gix::remote::Direction::Push] {
+                urls.extend(
+                    found
+                        .urls(direction)
+                        .map(|url| url.to_bstring().to_string()),
+                );
+            }
+        }
+        urls
+    }
+
+    /// The remote that a branch would be pushed to without naming one.
+    pub(crate) fn push_remote(&self, branch: Option<&str>) -> Option<String> {
+        let setting = |key: &str| self.setting(key);
+        branch
+            .and_then(|branch| setting(&format!("branch.{branch}.pushRemote")))
+            .or_else(|| setting("remote.pushDefault"))
+            .or_else(|| branch.and_then(|branch| setting(&format!("branch.{branch}.remote"))))
+            .filter(|remote| remote != ".")
+            .or_else(|| {
+                let remotes = self.remotes();
+                match remotes.as_slice() {
+                    [only] => Some(only.clone()),
+                    several => several.iter().find(|remote| *remote == "origin").cloned(),
+                }
+            })
+    }
+
+    /// The branches of one remote, or of all, as we last saw them; sorted by name, without `HEAD`.
+    pub(crate) fn tracking(&self, remote: Option<&str>) -> Result<Vec<TrackingRef>> {
+        let prefix = match remote {
+            Some(remote) => format!("refs/remotes/{remote}/"),
+            None => "refs/remotes/".to_owned(),
+        };
+        let refs = self.raw().references().context("cannot read the refs")?;
+        let mut found = Vec::new();
+        for reference in refs
+            .prefixed(prefix.as_str())
+            .with_context(|| format!("cannot list `{prefix}`"))?
+        {
+            let mut reference = reference
+                .map_err(|error| anyhow!("{error}"))
+                .context("cannot read a ref")?;
+            let name = reference.name().as_bstr().to_string();
+            if name.ends_with("/HEAD") {
+                continue;
+            }
+            if let Ok(commit) = reference.peel_to_commit() {
+                found.push(TrackingRef {
+                    name,
+                    tip: plain(&commit.id),
+                });
+            }
+        }
+        found.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(found)
+    }
+
+    /// The full name that `refs/remotes/<remote>/HEAD` points at.
+    pub(crate) fn remote_head(&self, remote: &str) -> Option<String> {
+        let name = format!("refs/remotes/{remote}/HEAD");
+        let reference = self.raw().try_find_reference(name.as_str()).ok()??;
+        reference
+            .target()
+            .try_name()
+            .map(|target| target.as_bstr().to_string())
+    }
+
+    /// A plain setting of Git's configuration.
+    pub(crate) fn setting(&self, key: &str) -> Option<String> {
+        self.raw()
+            .config_snapshot()
+            .string(key)
+            .map(|value| value.to_string())
+    }
+
+    /// Who decides here: `Name <email>` as Git knows the author, else the login name is unknown.
+    pub(crate) fn identity(&self) -> String {
+        match self.raw().author() {
+            Some(Ok(author)) => format!("{} <{}>", author.name, author.email),
+            _ => "unknown".to_owned(),
+        }
+    }
+
+    /// Where Git looks for hooks, absolute: `core.hooksPath`, else `hooks` of the common directory.
+    pub(crate) fn hooks_dir(&self) -> PathBuf {
+        let configured = self
+            .raw()
+            .config_snapshot()
+            .trusted_path("core.hooksPath")
+            .ok()
+            .flatten();
+        match configured {
+            Some(path) => self
+                .work_tree()
+                .unwrap_or_else(|| self.git_dir())
+                .join(path),
+            None => self.common_dir().join("hooks"),
+        }
+    }
+
+    /// True if the hooks Git looks at belong to this repository alone.
+    pub(crate) fn owns(&self, dir: &Path) -> bool {
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        real(dir).starts_with(real(self.common_dir()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::Fixture;
+    use super::*;
+
+    #[test]
+    fn head_is_a_branch_with_or_without_commits_or_detached() {
+        let fixture = Fixture::new();
+        let unborn = Head::Branch {
+            name: "main".to_owned(),
+            tip: None,
+        };
+        assert_eq!(fixture.repo().head().unwrap(), unborn);
+        fixture.write("a", "1");
+        let commit = fixture.commit();
+        assert_eq!(fixture.repo().head().unwrap().tip(), Some(commit));
+        fixture.git(&["checkout", "-q", "--detach"]);
+        assert_eq!(fixture.repo().head().unwrap(), Head::Detached(commit));
+    }
+
+    #[test]
+    fn a_tag_does_not_shadow_a_branch() {
+        let fixture = Fixture::new();
+        fixture.write("a", "1");
+        let first = fixture.commit();
+        fixture.git(&["tag", "main"]);
+        fixture.write("a", "2");
+        let second = fixture.commit();
+        let repo = fixture.repo();
+        assert_eq!(repo.tip_of("refs/heads/main").unwrap(), Some(second));
+        assert_eq!(repo.tip_of("refs/tags/main").unwrap(), Some(first));
+        assert_eq!(repo.tip_of("refs/remotes/main").unwrap(), None);
+    }
+
+    #[test]
+    fn a_remote_is_found_by_name_or_by_url() {
+        let fixture = Fixture::new();
+        fixture.git(&["remote", "add", "up", "https://example.org/x.git"]);
+        fixture.git(&["config", "url.https://example.org/.insteadOf", "ex:"]);
+        fixture.git(&["remote", "add", "two", "ex:y.git"]);
+        let repo = fixture.repo();
+        assert_eq!(repo.remote_for("up", "whatever").as_deref(), Some("up"));
+        let url = "https://example.org/x.git";
+        assert_eq!(repo.remote_for(url, url).as_deref(), Some("up"));
+        let rewritten = "https://example.org/y.git";
+        assert_eq!(
+            repo.remote_for("ex:y.git", rewritten).as_deref(),
+            Some("two")
+        );
+        assert_eq!(
+            repo.remote_for(rewritten, rewritten).as_deref(),
+            Some("two")
+        );
+        assert_eq!(
+            repo.remote_for("https://other.org", "https://other.org"),
+            None
+        );
+    }
+
+    #[test]
+    fn tracking_refs_are_listed_without_head() {
+        let fixture = Fixture::new();
+        fixture.write("a", "1");
+        let commit = fixture.commit();
+        fixture.git(&["update-ref", "refs/remotes/origin/main", "HEAD"]);
+        fixture.git(&[
+            "symbolic-ref",
+            "refs/remotes/origin/HEAD",
+            "refs/remotes/origin/main",
+        ]);
+        fixture.git(&["update-ref", "refs/remotes/other/x", "HEAD"]);
+        let repo = fixture.repo();
+        assert_eq!(
+            repo.tracking(Some("origin")).unwrap(),
+            [TrackingRef {
+                name: "refs/remotes/origin/main".to_owned(),
+                tip: commit
+            }]
+        );
+        assert_eq!(repo.tracking(None).unwrap().len(), 2);
+        assert_eq!(
+            repo.remote_head("origin").as_deref(),
+            Some("refs/remotes/origin/main")
+        );
+        assert_eq!(repo.remote_head("other"), None);
+    }
+}

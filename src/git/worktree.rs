@@ -1,0 +1,649 @@
+//! Compares the files on disk with the index, and so with HEAD, without running any filter.
+//! What stands in the index against HEAD is found by `staged`; contents are read by `files`.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use anyhow::{Context, Result};
+use gix::dir::entry::{Kind as DiskKind, Status};
+use gix::dir::walk::{Action, Delegate, EmissionMode};
+use gix::index::entry::{Flags, Mode as IndexMode, Stage, Stat, stat::Options as StatOptions};
+use gix::index::fs::Metadata;
+
+use crate::diff::{Change, Entry, Mode, Oid, RepoPath};
+use crate::error::HintExt;
+
+use super::Repo;
+use super::eol::{LineEnds, without_carriage_returns};
+use super::files::{FileBlob, content, large_id, target};
+use super::objects::{FileBlobs, Objects, plain};
+use super::parallel::in_parallel_with;
+use super::staged::Staged;
+use super::trees::kind;
+
+/// Entries a thread takes at once.
+const JOB: usize = 256;
+/// Larger files are hashed without being held, and their line ends are not converted.
+const STREAMED: u64 = 256 << 20;
+/// What looking at one file on disk costs, a comparison of numbers being one.
+const LOOKING: usize = 64;
+
+/// What stands in the files against HEAD, staged or not.
+#[derive(Debug)]
+pub(crate) struct Worktree {
+    /// HEAD's tree, or the empty tree before the first commit.
+    pub(crate) base_tree: Oid,
+    /// What committing everything would change, sorted by path, renames found. Ids of new contents
+    /// are those that they would have; this [`Repo`] reads them from the files.
+    pub(crate) changes: Vec<Change>,
+    /// Paths with an unresolved conflict; they are in no change.
+    pub(crate) unmerged: Vec<RepoPath>,
+}
+
+impl Repo {
+    /// The files of the work tree against HEAD; with `untracked` also those that are neither tracked
+    /// nor ignored. Line ends are converted as the settings say; a file under a filter driver is
+    /// compared as it stands. A submodule counts by the commit it stands on.
+    pub(crate) fn worktree(&self, untracked: bool) -> Result<Worktree> {
+        let root = self
+            .work_tree()
+            .context("the repository has no work tree")
+            .hint("name commits to review, as in `--range A..B`")?;
+        let index = self.index()?;
+        let Staged {
+            base_tree,
+            changes,
+            unmerged,
+        } = self.staged_in(&index)?;
+        let mut sides: BTreeMap<RepoPath, (Option<Entry>, Option<Entry>)> = changes
+            .into_iter()
+            .map(|change| {
+                let sides = (change.old().cloned(), change.new().cloned());
+                (change.path().clone(), sides)
+            })
+            .collect();
+        let mut found = self.compare_tracked(root, &index)?;
+        if untracked {
+            found.extend(self.look_at_untracked(root, &index)?);
+        }
+        let mut files = FileBlobs::new();
+        for difference in found {
+            let Difference { path, indexed, now } = difference;
+            let new = now.map(|now| {
+                if let Some(file) = now.file {
+                    files.insert(now.entry.id, file);
+                }
+                now.entry
+            });
+            let sides = sides.entry(path).or_insert((indexed, None));
+            sides.1 = new;
+        }
+        self.files.replace(Arc::new(files));
+        let changes = sides
+            .into_values()
+            .filter_map(|sides| match sides {
+                (Some(old), Some(new)) => (old != new).then_some(Change::Modified { old, new }),
+                (Some(old), None) => Some(Change::Deleted(old)),
+                (None, Some(new)) => Some(Change::Added(new)),
+                (None, None) => None,
+            })
+            .collect();
+        Ok(Worktree {
+            base_tree,
+            changes: self.pair_renames(changes),
+            unmerged,
+        })
+    }
+
+    /// The tracked files that differ from the index.
+    fn compare_tracked(&self, root: &Path, index: &gix::index::State) -> Result<Vec<Difference>> {
+        let rules = Rules::of(self, index)?;
+        let entries = index.entries().len();
+        let jobs: Vec<_> = (0..entries)
+            .step_by(JOB)
+            .map(|first| first..entries.min(first + JOB))
+            .collect();
+        let shared = self.share();
+        let found = in_parallel_with(
+            &jobs,
+            JOB * LOOKING,
+            || Scan {
+                root,
+                rules,
+                index,
+                directories: HashMap::new(),
+                line_ends: LineEnds::of(shared.repo()),
+                objects: shared.objects(),
+            },
+            |scan, job| {
+                let looked = job.clone().filter_map(|entry| scan.look(entry));
+                looked.collect::<Vec<Difference>>()
+            },
+        );
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    /// The files that are neither tracked nor ignored.
+    fn look_at_untracked(&self, root: &Path, index: &gix::index::State) -> Result<Vec<Difference>> {
+        let mut paths = Untracked(Vec::new());
+        let options = self
+            .raw()
+            .dirwalk_options()
+            .context("cannot read how files are matched")?
+            .emit_untracked(EmissionMode::Matching);
+        let all: [&gix::bstr::BStr; 0] = [];
+        self.raw()
+            .dirwalk(index, all, &AtomicBool::new(false), options, &mut paths)
+            .context("cannot list untracked files")?;
+        paths.0.sort();
+        let rules = Rules::of(self, index)?;
+        let mut scan = Scan {
+            root,
+            rules,
+            index,
+            directories: HashMap::new(),
+            line_ends: LineEnds::of(self.raw().clone()),
+            objects: self.objects(),
+        };
+        let tracked = |path: &RepoPath| index.entry_by_path(path.as_bytes().into()).is_some();
+        Ok(paths
+            .0
+            .into_iter()
+            .filter(|path| !tracked(path))
+            .filter_map(|path| {
+                let at = scan.place(path.as_bytes())?;
+                let metadata = Metadata::from_path_no_follow(&at).ok()?;
+                let now = scan.read(&path, at, &metadata, None)?;
+                Some(Difference {
+                    path,
+                    indexed: None,
+                    now: Some(now),
+                })
+            })
+            .collect())
+    }
+}
+
+/// A path whose file differs from the index.
+struct Difference {
+    path: RepoPath,
+    /// What the index has; `None` if it is not there.
+    indexed: Option<Entry>,
+    /// What the file has; `None` if it is not there.
+    now: Option<Now>,
+}
+
+/// What stands at a path on disk.
+struct Now {
+    entry: Entry,
+    /// `None` for a submodule.
+    file: Option<FileBlob>,
+}
+
+/// Settings that say when a file counts as changed.
+#[derive(Clone, Copy)]
+struct Rules {
+    stat: StatOptions,
+    /// Whether the file system has executables.
+    executables: bool,
+    /// Whether it has symlinks.
+    symlinks: bool,
+    hash: gix::hash::Kind,
+}
+
+impl Rules {
+    fn of(repo: &Repo, index: &gix::index::State) -> Result<Self> {
+        let config = repo.raw().config_snapshot();
+        Ok(Self {
+            stat: repo
+                .raw()
+                .stat_options()
+                .context("cannot read how files are compared")?,
+            executables: config.boolean("core.fileMode") != Some(false),
+            symlinks: config.boolean("core.symlinks") != Some(false),
+            hash: index.object_hash(),
+        })
+    }
+}
+
+/// Looks at files on one thread.
+struct Scan<'a> {
+    root: &'a Path,
+    rules: Rules,
+    index: &'a gix::index::State,
+    /// Whether a path is a directory that is reached without a symlink.
+    directories: HashMap<Vec<u8>, bool>,
+    line_ends: LineEnds,
+    objects: Objects,
+}
+
+impl Scan<'_> {
+    /// One entry of the index against its file; `None` if they agree.
+    fn look(&mut self, at: usize) -> Option<Difference> {
+        let entry = &self.index.entries()[at];
+        let skipped = Flags::SKIP_WORKTREE | Flags::ASSUME_VALID;
+        if entry.stage() != Stage::Unconflicted
+            || entry.mode == IndexMode::DIR
+            || entry.flags.intersects(skipped)
+        {
+            return None;
+        }
+        let bytes: &[u8] = entry.path(self.index).as_ref();
+        let intent = entry.flags.contains(Flags::INTENT_TO_ADD);
+        let indexed = || {
+            Some(Entry {
+                path: RepoPath::new(bytes),
+                mode: kind(entry.mode.bits())?,
+                id: plain(&entry.id),
+            })
+            .filter(|_| !intent)
+        };
+        let place = self.place(bytes);
+        let metadata = place
+            .as_ref()
+            .and_then(|place| Metadata::from_path_no_follow(place).ok());
+        let now = match (place, metadata) {
+            (Some(place), Some(metadata)) => {
+                if !intent && self.unchanged_by_stat(entry, &metadata) {
+                    return None;
+                }
+                self.read(&RepoPath::new(bytes), place, &metadata, indexed().as_ref())
+            }
+            _ => None,
+        };
+        let indexed = indexed();
+        let same = indexed.as_ref() == now.as_ref().map(|now| &now.entry);
+        (!same).then(|| Difference {
+            path: RepoPath::new(bytes),
+            indexed,
+            now,
+        })
+    }
+
+    /// Whether the index knows the file as it is, and from long enough ago.
+    fn unchanged_by_stat(&self, entry: &gix::index::Entry, metadata: &Metadata) -> bool {
+        let kept = match entry.mode {
+            IndexMode::FILE | IndexMode::FILE_EXECUTABLE => {
+                let executable = entry.mode == IndexMode::FILE_EXECUTABLE;
+                metadata.is_file()
+                    && (!self.rules.executables || metadata.is_executable() == executable)
+            }
+            IndexMode::SYMLINK => {
+                metadata.is_symlink() || (!self.rules.symlinks && metadata.is_file())
+            }
+            _ => false,
+        };
+        kept && !entry.stat.is_racy(self.index.timestamp(), self.rules.stat)
+            && Stat::from_fs(metadata).is_ok_and(|stat| entry.stat.matches(&stat, self.rules.stat))
+    }
+
+    /// Where a path of the index stands on disk; `None` if a directory above it is not there or is
+    /// a symlink, which Git never follows.
+    fn place(&mut self, path: &[u8]) -> Option<PathBuf> {
+        let parent = path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
+        self.is_directory(&path[..parent])
+            .then(|| self.root.join(native_path(path)))
+    }
+
+    fn is_directory(&mut self, path: &[u8]) -> bool {
+        if path.is_empty() {
+            return true;
+        }
+        if let Some(known) = self.directories.get(path) {
+            return *known;
+        }
+        let parent = path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
+        let name = path[parent..].strip_prefix(b"/").unwrap_or(&path[parent..]);
+        let is = !matches!(name, b"" | b"." | b"..")
+            && self.is_directory(&path[..parent])
+            && std::fs::symlink_metadata(self.root.join(native_path(path)))
+                .is_ok_and(|metadata| metadata.is_dir());
+        self.directories.insert(path.to_vec(), is);
+        is
+    }
+
+    /// What a file would be stored as; `None` if it could not be stored, or read.
+    fn read(
+        &mut self,
+        path: &RepoPath,
+        place: PathBuf,
+        metadata: &Metadata,
+        indexed: Option<&Entry>,
+    ) -> Option<Now> {
+        let entry = |mode, id| Entry {
+            path: path.clone(),
+            mode,
+            id,
+        };
+        if metadata.is_dir() {
+            let submodule = indexed.filter(|indexed| indexed.mode == Mode::Submodule);
+            let id = submodule_head(&place).or(submodule.map(|indexed| indexed.id))?;
+            return Some(Now {
+                entry: entry(Mode::Submodule, id),
+                file: None,
+            });
+        }
+        let known = indexed.map(|indexed| indexed.mode);
+        let mode = if metadata.is_symlink() {
+            Mode::Symlink
+        } else if !metadata.is_file() {
+            return None;
+        } else if !self.rules.symlinks && known == Some(Mode::Symlink) {
+            Mode::Symlink
+        } else if !self.rules.executables {
+            known.filter(|mode| mode.is_file()).unwrap_or(Mode::Regular)
+        } else if metadata.is_executable() {
+            Mode::Executable
+        } else {
+            Mode::Regular
+        };
+        let symlink = metadata.is_symlink();
+        if metadata.is_file() && metadata.len() > STREAMED {
+            let (id, stored_bytes) = large_id(&place, self.rules.hash)?;
+            return Some(Now {
+                entry: entry(mode, id),
+                file: Some(FileBlob {
+                    path: place,
+                    symlink,
+                    convert: false,
+                    stored_bytes,
+                }),
+            });
+        }
+        let mut stored = if symlink {
+            target(&place)?
+        } else {
+            content(&place)?
+        };
+        let blob = indexed
+            .filter(|indexed| indexed.mode.is_file())
+            .map(|indexed| &indexed.id);
+        let convert = mode.is_file() && self.line_ends.converts(path, &stored, blob, &self.objects);
+        if convert {
+            stored = without_carriage_returns(&stored);
+        }
+        let id = gix::objs::compute_hash(self.rules.hash, gix::objs::Kind::Blob, &stored).ok()?;
+        Some(Now {
+            entry: entry(mode, plain(&id)),
+            file: Some(FileBlob {
+                path: place,
+                symlink,
+                convert,
+                stored_bytes: stored.len() as u64,
+            }),
+        })
+    }
+}
+
+/// The path as the operating system takes it.
+fn native_path(path: &[u8]) -> PathBuf {
+    let path: &gix::bstr::BStr = path.into();
+    // A path that this system can't have is not there: nothing has a name with a zero byte.
+    gix::path::from_bstr(path).map_or_else(|_| PathBuf::from("\0"), Cow::into_owned)
+}
+
+/// The commit that a repository in a directory stands on; its settings are not used.
+fn submodule_head(directory: &Path) -> Option<Oid> {
+    if !directory.join(".git").exists() {
+        return None;
+    }
+    let repo = gix::open_opts(directory, gix::open::Options::isolated()).ok()?;
+    Some(plain(&repo.head_id().ok()?.detach()))
+}
+
+/// Collects untracked files.
+struct Untracked(Vec<RepoPath>);
+
+impl Delegate for Untracked {
+    fn emit(&mut self, entry: gix::dir::EntryRef<'_>, _: Option<Status>) -> Action {
+        let storable = matches!(entry.disk_kind, Some(DiskKind::File | DiskKind::Symlink));
+        if entry.status == Status::Untracked && storable {
+            self.0
+                .push(RepoPath::new(entry.rela_path.as_ref().to_vec()));
+        }
+        std::ops::ControlFlow::Continue(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diff::unified;
+    use crate::git::ReadLimits;
+    use crate::git::fixture::Fixture;
+
+    fn ours(repo: &Repo, untracked: bool) -> String {
+        let changes = unified::as_printed(repo.worktree(untracked).unwrap().changes);
+        let limits = ReadLimits {
+            abbreviate: true,
+            ..ReadLimits::default()
+        };
+        let texts = repo.read_patches(&changes, &limits, |_, change, patch| {
+            let mut text = Vec::new();
+            unified::write(change, patch, unified::Names::Ascii, &mut text).unwrap();
+            text
+        });
+        String::from_utf8_lossy(&texts.unwrap().concat()).into_owned()
+    }
+
+    /// The patch of the work tree is git's.
+    fn assert_same(fixture: &Fixture, situation: &str) {
+        let theirs = fixture.git(&["diff", "HEAD", "-M", "--no-ext-diff", "--no-textconv"]);
+        let theirs = String::from_utf8_lossy(&theirs).into_owned();
+        assert_eq!(ours(&fixture.repo(), false), theirs, "{situation}");
+    }
+
+    fn files() -> Fixture {
+        let fixture = Fixture::new();
+        for file in 0..30 {
+            fixture.write(
+                &format!("d{}/{file}", file % 4),
+                format!("{file}\n").repeat(9),
+            );
+        }
+        fixture.write("top", "top\n");
+        fixture.write("crlf", "a\r\nb\r\n");
+        fixture.commit();
+        fixture
+    }
+
+    fn remove(fixture: &Fixture, path: &str) {
+        #[expect(clippy::disallowed_methods, reason = "a test edits its own repository")]
+        std::fs::remove_file(fixture.root().join(path)).unwrap();
+    }
+
+    #[test]
+    fn edits_deletions_and_staged_changes_are_git_s() {
+        let fixture = files();
+        assert_same(&fixture, "clean");
+        fixture.write("d1/1", "edited\n");
+        assert_same(&fixture, "edited");
+        fixture.git(&["add", "d1/1"]);
+        fixture.write("d1/1", "edited again\n");
+        fixture.write("d2/new", "new\n");
+        fixture.git(&["add", "d2/new"]);
+        remove(&fixture, "d2/2");
+        assert_same(&fixture, "staged and edited");
+        fixture.write("d1/1", "1\n".repeat(9));
+        assert_same(&fixture, "edited back");
+        remove(&fixture, "d2/new");
+        assert_same(&fixture, "added and gone");
+        fixture.git(&["rm", "-q", "--cached", "d3/3"]);
+        assert_same(&fixture, "only in the work tree");
+        fixture.git(&["mv", "d0/0", "moved"]);
+        fixture.write("moved", "0\n".repeat(8));
+        assert_same(&fixture, "moved and edited");
+        fixture.write("later", "later\n");
+        fixture.git(&["add", "-N", "later"]);
+        assert_same(&fixture, "intent to add");
+        fixture.git(&["update-index", "--assume-unchanged", "top"]);
+        fixture.git(&["update-index", "--skip-worktree", "d1/5"]);
+        fixture.write("top", "hidden\n");
+        remove(&fixture, "d1/5");
+        assert_same(&fixture, "assumed unchanged");
+    }
+
+    #[test]
+    fn a_file_changed_within_the_second_of_the_index_is_seen() {
+        let fixture = files();
+        let index = std::fs::metadata(fixture.root().join(".git/index")).unwrap();
+        let path = fixture.root().join("d1/1");
+        let before = std::fs::metadata(&path).unwrap();
+        fixture.write("d1/1", "X\n".repeat(9));
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), before.len());
+        let file = std::fs::File::options().write(true).open(&path).unwrap();
+        file.set_modified(index.modified().unwrap()).unwrap();
+        assert!(ours(&fixture.repo(), false).contains("+X\n"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn modes_links_and_directories_in_the_way_are_git_s() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let fixture = files();
+        let at = |path: &str| fixture.root().join(path);
+        std::fs::set_permissions(at("d1/1"), PermissionsExt::from_mode(0o755)).unwrap();
+        assert_same(&fixture, "executable");
+        fixture.git(&["config", "core.fileMode", "false"]);
+        assert_same(&fixture, "executables do not count");
+        fixture.git(&["config", "core.fileMode", "true"]);
+        remove(&fixture, "d1/1");
+        symlink("d2/2", at("d1/1")).unwrap();
+        assert_same(&fixture, "link for file");
+        remove(&fixture, "top");
+        std::fs::create_dir(at("top")).unwrap();
+        assert_same(&fixture, "directory for file");
+        std::fs::rename(at("d3"), at("elsewhere")).unwrap();
+        symlink("elsewhere", at("d3")).unwrap();
+        assert_same(&fixture, "link for directory");
+        fixture.git(&["init", "-q", "sub"]);
+        std::fs::create_dir_all(at("d2/nested")).unwrap();
+        assert_same(&fixture, "a repository inside");
+    }
+
+    #[test]
+    fn line_ends_are_converted_as_git_does() {
+        let fixture = files();
+        let texts = ["lf", "crlf", "mixed", "bin", "sub/lf"];
+        let attributes = [
+            "",
+            "* text=auto\n",
+            "* text\n",
+            "* -text\n",
+            "* text=auto eol=crlf\n",
+            "* eol=lf\n",
+            "lf crlf\nmixed text=auto\nbin -crlf\n",
+            "* text=auto\nsub/* -text\n",
+        ];
+        for text in texts {
+            fixture.write(text, "a\nb\n");
+        }
+        fixture.commit();
+        for auto in ["false", "true", "input"] {
+            for attributes in attributes {
+                fixture.git(&["config", "core.autocrlf", auto]);
+                fixture.write(".gitattributes", attributes);
+                fixture.write("lf", "a\r\nb\r\n");
+                fixture.write("crlf", "a\r\nb\r\nc\r\n");
+                fixture.write("mixed", "a\r\nb\nc\rd\n");
+                fixture.write("bin", "a\r\nb\0\r\n");
+                fixture.write("sub/lf", "a\r\nc\r\n");
+                assert_same(&fixture, &format!("{auto} {attributes}"));
+            }
+        }
+    }
+
+    #[test]
+    fn no_filter_is_run() {
+        let fixture = files();
+        let trap = fixture.root().join("ran");
+        let command = format!("touch {}; cat", trap.display());
+        for driver in [
+            "filter.evil.clean",
+            "filter.evil.process",
+            "diff.evil.textconv",
+        ] {
+            fixture.git(&["config", driver, &command]);
+        }
+        fixture.git(&["config", "core.fsmonitor", &command]);
+        fixture.write(".gitattributes", "* filter=evil diff=evil text=auto\n");
+        fixture.write("d1/1", "edited\r\n");
+        let patch = ours(&fixture.repo(), true);
+        assert!(patch.contains("+edited\n") && patch.contains("b/.gitattributes"));
+        assert!(!trap.exists());
+    }
+
+    #[test]
+    fn untracked_files_are_those_of_git() {
+        let fixture = files();
+        fixture.write(".gitignore", "*.log\nbuild/\n!keep.log\n");
+        fixture.write("a.log", "");
+        fixture.write("deep/keep.log", "x\n");
+        fixture.write("build/out", "x\n");
+        fixture.write("deep/er/new file", "x\n");
+        fixture.write("d1/new", "x\n");
+        fixture.git(&["init", "-q", "other"]);
+        fixture.write("other/file", "x\n");
+        fixture.write(".git/info/exclude", "d2\n");
+        fixture.write("d2/excluded", "x\n");
+        let theirs = fixture.git(&["ls-files", "-o", "-z", "--exclude-standard"]);
+        let theirs: Vec<RepoPath> = theirs
+            .split(|byte| *byte == 0)
+            .filter(|path| !path.is_empty() && !path.ends_with(b"/"))
+            .map(RepoPath::new)
+            .collect();
+        let found = fixture.repo().worktree(true).unwrap();
+        let ours: Vec<RepoPath> = found
+            .changes
+            .iter()
+            .map(|change| change.path().clone())
+            .collect();
+        assert_eq!(ours, theirs);
+        assert!(ours.len() > 3);
+    }
+
+    #[test]
+    fn a_submodule_counts_by_its_commit() {
+        let fixture = files();
+        let other = files();
+        other.write("more", "more\n");
+        other.commit();
+        let url = other.root().to_str().unwrap();
+        fixture.git(&[
+            "-c",
+            "protocol.file.allow=always",
+            "submodule",
+            "add",
+            "-q",
+            url,
+            "sub",
+        ]);
+        fixture.git(&["commit", "-qm", "submodule"]);
+        assert_same(&fixture, "clean");
+        fixture.write("sub/top", "dirty\n");
+        assert_eq!(
+            ours(&fixture.repo(), true),
+            "",
+            "dirty: only the pointer counts"
+        );
+        fixture.git(&["-C", "sub", "checkout", "-q", "-f", "HEAD~1"]);
+        assert_same(&fixture, "moved");
+    }
+
+    #[test]
+    fn a_file_that_changes_after_the_comparison_is_unreadable() {
+        let fixture = files();
+        fixture.write("d1/1", "edited\n");
+        let repo = fixture.repo();
+        let found = repo.worktree(false).unwrap();
+        fixture.write("d1/1", "EDITED\n");
+        let unreadable =
+            repo.read_patches(&found.changes, &ReadLimits::default(), |_, _, patch| {
+                matches!(patch.content, crate::diff::Content::Unreadable(_))
+            });
+        assert_eq!(unreadable.unwrap(), [true]);
+    }
+}

@@ -1,0 +1,205 @@
+//! The story, top to bottom: a scope becomes change sets, their units are read or remembered, what was
+//! raised is joined with what was decided, and the gate answers.
+//!
+//! The slow way asks agents for what is missing and writes the store; the fast way only reads it.
+
+mod known;
+mod reading;
+mod session;
+
+use anyhow::Result;
+
+use crate::config::{self, Loosening, RULE as LOOSENED, Settings};
+use crate::diff::RepoPath;
+use crate::finding::RawFinding;
+use crate::gate::{self, Policy};
+use crate::ledger::{self, Decision, UnitFindings};
+use crate::owed::Target;
+use crate::pushed::PushedRef;
+use crate::report::{self, AgentReport, BaseReport, Positions, Report, Standing, TargetReport};
+use crate::rules::RuleLevel;
+
+pub(crate) use known::Known;
+pub(crate) use session::{InForce, Session};
+
+use reading::{ReadUnit, Reading};
+
+/// What to review.
+#[derive(Clone, Debug)]
+pub(crate) enum Scope {
+    /// The index against HEAD.
+    Staged,
+    /// The checked-out branch, from where it left the base.
+    Branch {
+        /// A base given by hand.
+        base: Option<String>,
+    },
+    /// One commit against its first parent.
+    Commit {
+        /// What names it.
+        revision: String,
+    },
+    /// One commit against another.
+    Range {
+        /// `A..B`, or `A...B` to begin where B left A.
+        range: String,
+    },
+    /// What a push would publish.
+    Pushed {
+        /// The refs.
+        refs: Vec<PushedRef>,
+        /// The remote's name, or its URL.
+        remote: String,
+        /// The remote's URL.
+        url: String,
+    },
+}
+
+impl Scope {
+    /// The word in reports.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Staged => "staged",
+            Self::Branch { .. } => "branch",
+            Self::Commit { .. } => "commit",
+            Self::Range { .. } => "range",
+            Self::Pushed { .. } => "push",
+        }
+    }
+}
+
+/// Whether agents may be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asking {
+    /// For whatever has no receipt.
+    Missing,
+    /// For everything again.
+    Everything,
+    /// For nothing: only what is known counts, and nothing is written.
+    Nothing,
+}
+
+impl Session {
+    /// Reviews a scope, or looks up what is known about it.
+    pub(crate) fn review(&mut self, scope: &Scope, asking: Asking) -> Result<Report> {
+        let (targets, nothing) = self.owed(scope)?;
+        let decisions = self.decisions()?;
+        let mut reports = Vec::new();
+        let mut positions = Positions::default();
+        let mut agent = AgentReport::default();
+        for target in targets {
+            let in_force = self.in_force(&target)?;
+            let rules = self.rule_set(&in_force.settings)?;
+            let change_set = self.change_set(&target)?;
+            let reading = self.read(&target, change_set, &in_force.settings, &rules, asking)?;
+            self.store_receipts(&reading, asking);
+            agent.add(&reading);
+            reports.push(self.judge(target, &in_force, &reading, &decisions, &mut positions)?);
+        }
+        let mut report = Report {
+            schema: report::SCHEMA,
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            id: None,
+            at: self.now,
+            scope: scope.name().to_owned(),
+            verdict: report::combine(
+                &reports
+                    .iter()
+                    .map(|target| &target.verdict)
+                    .collect::<Vec<_>>(),
+            ),
+            agents: vec![agent],
+            targets: reports,
+            nothing,
+            warnings: self.take_warnings(),
+        };
+        if asking != Asking::Nothing {
+            self.keep(&mut report);
+        }
+        Ok(report)
+    }
+
+    /// Joins what was raised with what was decided, and asks the gate.
+    fn judge(
+        &self,
+        target: Target,
+        in_force: &InForce,
+        reading: &Reading,
+        decisions: &[Decision],
+        positions: &mut Positions,
+    ) -> Result<TargetReport> {
+        let settings = &in_force.settings;
+        let loosened = loosened(&in_force.loosenings, in_force, settings);
+        let config_path = RepoPath::from(config::REPOSITORY_FILE);
+        let of_config = UnitFindings {
+            path: &config_path,
+            commit: None,
+            raw: &loosened,
+        };
+        let findings = ledger::identify(
+            reading
+                .units
+                .iter()
+                .filter(|unit| unit.counts())
+                .map(ReadUnit::findings)
+                .chain([of_config]),
+        );
+        let gone = |path: &RepoPath| self.is_gone(&target, reading, path);
+        let states = ledger::states(&findings, decisions, &gone, self.today());
+        let standing: Vec<_> = findings.into_iter().zip(states).collect();
+        let policy = Policy {
+            block: settings.block.value,
+            on_incomplete: settings.on_incomplete.value,
+        };
+        let owed = reading.units.iter().filter(|unit| unit.is_owed()).count();
+        let verdict = gate::judge(owed, reading.not_reviewed(), &standing, policy);
+        let mut notes = target.notes.clone();
+        notes.extend(in_force.notes.iter().cloned());
+        Ok(TargetReport {
+            name: target.name,
+            base: BaseReport {
+                commit: target.base.commit.map(|id| id.to_string()),
+                tree: target.base.tree.to_string(),
+                why: target.base.why,
+            },
+            head: target.head.map(|id| id.to_string()),
+            protected: target.protected,
+            commits: target.commits.len(),
+            units: reading.units.iter().map(ReadUnit::report).collect(),
+            findings: standing
+                .into_iter()
+                .map(|(finding, state)| Standing {
+                    position: positions.of(&finding),
+                    finding,
+                    state,
+                })
+                .collect(),
+            blocks_from: policy.block,
+            verdict,
+            notes,
+        })
+    }
+}
+
+/// The loosenings of the review's own rules as raw findings, in the severity in force.
+fn loosened(loosenings: &[Loosening], in_force: &InForce, settings: &Settings) -> Vec<RawFinding> {
+    let mut raw = config::raw_findings(loosenings, &in_force.branch_text, in_force.first);
+    match settings.levels.get(LOOSENED).map(|level| level.value) {
+        Some(RuleLevel::Off) => raw.clear(),
+        Some(RuleLevel::At(severity)) => {
+            for finding in &mut raw {
+                finding.severity = Some(severity);
+            }
+        }
+        None => {}
+    }
+    raw
+}
+
+impl AgentReport {
+    fn add(&mut self, reading: &Reading) {
+        crate::rules::AGENT.clone_into(&mut self.name);
+        self.read += reading.fresh.len();
+        self.remembered += reading.remembered;
+    }
+}

@@ -1,0 +1,468 @@
+//! Reads a change set unit by unit: each patch gets its key and its class, and the rules reviewer reads
+//! what it has not read before. Patches are dropped after their visit; what stays is small.
+
+use std::collections::{BTreeSet, HashSet};
+
+use anyhow::{Context, Result, anyhow};
+use jiff::Timestamp;
+
+use super::{Asking, Session};
+use crate::config::Settings;
+use crate::diff::{Change, Content, Entry, Oid, Patch, RepoPath, TextPatch, UnitKey, unit_key};
+use crate::error::HintExt;
+use crate::finding::{LineRange, RawFinding};
+use crate::gate::NotReviewed;
+use crate::git::{Commit, ReadLimits};
+use crate::ledger::{UnitFindings, around};
+use crate::owed::Target;
+use crate::receipt::{AgentSpec, Receipt, ReceiptKey};
+use crate::report::UnitReport;
+use crate::rules::{self, AddedLine, FileUnderReview, RuleSet};
+use crate::store::ReceiptsRead;
+use crate::units::{Class, Excludes, classify};
+
+/// The changed files of a target, before any of them is read.
+pub(super) struct ChangeSet {
+    /// Between the base tree and the head tree.
+    head: Vec<Change>,
+    /// What the remote has of it.
+    paid: Vec<Change>,
+    /// What single commits change that is not among `head`.
+    history: Vec<(Oid, Change)>,
+}
+
+/// One unit after its visit.
+#[derive(Clone, Debug)]
+pub(super) struct ReadUnit {
+    change: Change,
+    commit: Option<Oid>,
+    key: UnitKey,
+    class: Class,
+    added: usize,
+    removed: usize,
+    /// Where its hunks begin in the head version.
+    hunks: Vec<u32>,
+    /// Read now or remembered; `None` if the rules reviewer has not read it.
+    raw: Option<Vec<RawFinding>>,
+}
+
+/// A target, read.
+pub(super) struct Reading {
+    /// Its units, those of the head first.
+    pub(super) units: Vec<ReadUnit>,
+    /// Which units were read in this run.
+    pub(super) fresh: Vec<usize>,
+    /// How many were remembered.
+    pub(super) remembered: usize,
+    /// How many receipts were there but not valid.
+    pub(super) unusable: usize,
+    specs: Specs,
+}
+
+/// The rules reviewer as receipts know it: over the change, and over single commits.
+#[derive(Clone, Debug)]
+struct Specs {
+    head: AgentSpec,
+    history: AgentSpec,
+}
+
+impl Specs {
+    fn of(rules: &RuleSet) -> Self {
+        let spec = |kind: &str, model: String| AgentSpec {
+            name: rules::AGENT.to_owned(),
+            kind: kind.to_owned(),
+            model,
+            effort: String::new(),
+            endpoint: String::new(),
+        };
+        Self {
+            head: spec("builtin", rules.digest()),
+            history: spec("builtin-history", rules.history_digest()),
+        }
+    }
+
+    fn for_unit(&self, commit: Option<&Oid>) -> &AgentSpec {
+        if commit.is_some() {
+            &self.history
+        } else {
+            &self.head
+        }
+    }
+}
+
+impl Session {
+    /// The changed files of a target and of the commits it publishes.
+    pub(super) fn change_set(&self, target: &Target) -> Result<ChangeSet> {
+        let head = self.head_changes(target)?;
+        let paid = match &target.paid {
+            Some(paid) => {
+                let tree = self.repo.tree_of(&paid.tip)?;
+                let owed: HashSet<&RepoPath> = head.iter().map(Change::path).collect();
+                let mut changes = self.repo.changes(&paid.base_tree, &tree)?;
+                changes.retain(|change| owed.contains(change.path()));
+                changes
+            }
+            None => Vec::new(),
+        };
+        let mut history = Vec::new();
+        for commit in &target.commits {
+            for change in self.commit_changes(commit)? {
+                // The same content at the same place is the same unit, whoever changed it.
+                if !head.contains(&change) {
+                    history.push((commit.id, change));
+                }
+            }
+        }
+        Ok(ChangeSet {
+            head,
+            paid,
+            history,
+        })
+    }
+
+    /// The changed files between the base and the head of a target.
+    pub(crate) fn head_changes(&self, target: &Target) -> Result<Vec<Change>> {
+        if let Some(head) = &target.head {
+            return self
+                .repo
+                .changes(&target.base.tree, &self.repo.tree_of(head)?);
+        }
+        let staged = self.repo.staged()?;
+        match staged.unmerged.first() {
+            None => Ok(staged.changes),
+            Some(path) => Err(anyhow!("{path:?} has an unresolved conflict"))
+                .context("cannot review what is staged")
+                .hint("resolve the conflict and stage the file first"),
+        }
+    }
+
+    /// What a commit changes against all of its parents: a merge publishes what neither side had.
+    fn commit_changes(&self, commit: &Commit) -> Result<Vec<Change>> {
+        let tree = self.repo.tree_of(&commit.id)?;
+        let Some((first, others)) = commit.parents.split_first() else {
+            return self.repo.changes(&self.repo.empty_tree(), &tree);
+        };
+        let mut changes = self.repo.changes(&self.repo.tree_of(first)?, &tree)?;
+        for other in others {
+            let against: HashSet<RepoPath> = self
+                .repo
+                .changes(&self.repo.tree_of(other)?, &tree)?
+                .iter()
+                .map(|change| change.path().clone())
+                .collect();
+            changes.retain(|change| against.contains(change.path()));
+        }
+        Ok(changes)
+    }
+
+    /// Reads every unit of a change set, and lets the rules reviewer read what it does not know.
+    pub(super) fn read(
+        &mut self,
+        target: &Target,
+        change_set: ChangeSet,
+        settings: &Settings,
+        rules: &RuleSet,
+        asking: Asking,
+    ) -> Result<Reading> {
+        let specs = Specs::of(rules);
+        let history_rules = rules.history_only();
+        let (excludes, warnings) = Excludes::new(&settings.exclude);
+        warnings.into_iter().for_each(|warning| self.warn(warning));
+        let known = match asking {
+            Asking::Missing => self.store.receipt_keys().unwrap_or_default(),
+            Asking::Everything | Asking::Nothing => HashSet::new(),
+        };
+        let limits = ReadLimits {
+            max_file_bytes: settings.max_file_size.value,
+            ..ReadLimits::default()
+        };
+        let visit = |commit: Option<&Oid>, change: &Change, patch: &Patch| -> ReadUnit {
+            let mut unit = ReadUnit::of(commit.copied(), change, patch, &excludes);
+            let key = ReceiptKey::new(&unit.key, specs.for_unit(commit));
+            if asking != Asking::Nothing && unit.is_owed() && !known.contains(&key) {
+                let rules = if commit.is_some() {
+                    &history_rules
+                } else {
+                    rules
+                };
+                unit.raw = Some(scan(rules, change, patch));
+            }
+            unit
+        };
+
+        let mut units = self
+            .repo
+            .read_patches(&change_set.head, &limits, |_, change, patch| {
+                visit(None, change, patch)
+            })?;
+        let paid: BTreeSet<UnitKey> = self
+            .repo
+            .read_patches(&change_set.paid, &limits, |_, change, patch| {
+                unit_key(change, patch)
+            })?
+            .into_iter()
+            .collect();
+        for unit in &mut units {
+            if paid.contains(&unit.key) {
+                unit.class = Class::Paid;
+            }
+        }
+        let of_head: HashSet<UnitKey> = units.iter().map(|unit| unit.key).collect();
+        let (commits, changes): (Vec<Oid>, Vec<Change>) = change_set.history.into_iter().unzip();
+        let history = self
+            .repo
+            .read_patches(&changes, &limits, |index, change, patch| {
+                visit(Some(&commits[index]), change, patch)
+            })?;
+        let mut seen = HashSet::new();
+        units.extend(
+            history
+                .into_iter()
+                .filter(|unit| !of_head.contains(&unit.key) && seen.insert(unit.key)),
+        );
+
+        let mut reading = Reading {
+            fresh: (0..units.len())
+                .filter(|index| units[*index].raw.is_some())
+                .collect(),
+            units,
+            remembered: 0,
+            unusable: 0,
+            specs,
+        };
+        self.recall(target, &mut reading, rules, &history_rules, &limits, asking)?;
+        Ok(reading)
+    }
+
+    /// Fills in what receipts say. A receipt that turns out not to be valid is a miss: then the unit
+    /// is read after all, if agents may be asked.
+    fn recall(
+        &mut self,
+        target: &Target,
+        reading: &mut Reading,
+        rules: &RuleSet,
+        history_rules: &RuleSet,
+        limits: &ReadLimits,
+        asking: Asking,
+    ) -> Result<()> {
+        let wanting: Vec<usize> = (0..reading.units.len())
+            .filter(|index| reading.units[*index].is_owed() && reading.units[*index].raw.is_none())
+            .collect();
+        let keys: HashSet<ReceiptKey> = wanting.iter().map(|index| reading.key(*index)).collect();
+        let receipts = self.store.receipts(&keys).unwrap_or_else(|error| {
+            self.warn(format!("no receipt could be read: {error:#}"));
+            ReceiptsRead::default()
+        });
+        reading.unusable = receipts.unusable;
+        let mut missing = Vec::new();
+        for index in wanting {
+            match receipts.found.get(&reading.key(index)) {
+                Some(receipt) => {
+                    reading.units[index].raw = Some(recalled(receipt, &reading.units[index].hunks));
+                    reading.remembered += 1;
+                }
+                None => missing.push(index),
+            }
+        }
+        if asking == Asking::Nothing || missing.is_empty() {
+            return Ok(());
+        }
+        let changes: Vec<Change> = missing
+            .iter()
+            .map(|index| reading.units[*index].change.clone())
+            .collect();
+        let scanned = self
+            .repo
+            .read_patches(&changes, limits, |nth, change, patch| {
+                let history = reading.units[missing[nth]].commit.is_some();
+                scan(if history { history_rules } else { rules }, change, patch)
+            })
+            .with_context(|| format!("cannot read the units of `{}`", target.name))?;
+        for (index, raw) in missing.into_iter().zip(scanned) {
+            reading.units[index].raw = Some(raw);
+            reading.fresh.push(index);
+        }
+        Ok(())
+    }
+}
+
+impl ReadUnit {
+    fn of(commit: Option<Oid>, change: &Change, patch: &Patch, excludes: &Excludes) -> Self {
+        let (added, removed, hunks) = match &patch.content {
+            Content::Text(text) => (
+                text.added().count(),
+                text.removed().count(),
+                text.hunks().iter().map(|hunk| hunk.new_start).collect(),
+            ),
+            Content::Binary | Content::Unreadable(_) => (0, 0, Vec::new()),
+        };
+        Self {
+            change: change.clone(),
+            commit,
+            key: unit_key(change, patch),
+            class: classify(change, patch, excludes),
+            added,
+            removed,
+            hunks,
+            raw: None,
+        }
+    }
+
+    /// True if somebody must have read it.
+    pub(super) fn is_owed(&self) -> bool {
+        matches!(self.class, Class::Reviewed | Class::RulesOnly { .. })
+    }
+
+    /// True if what was raised about it counts.
+    pub(super) fn counts(&self) -> bool {
+        self.is_owed()
+    }
+
+    pub(super) fn findings(&self) -> UnitFindings<'_> {
+        UnitFindings {
+            path: self.change.path(),
+            commit: self.commit.map(|id| id.to_string()),
+            raw: self.raw.as_deref().unwrap_or_default(),
+        }
+    }
+
+    pub(super) fn report(&self) -> UnitReport {
+        UnitReport {
+            key: self.key.to_string(),
+            status: self.change.letter(),
+            path: self.change.path().clone(),
+            old_path: match &self.change {
+                Change::Renamed { old, .. } => Some(old.path.clone()),
+                _ => None,
+            },
+            commit: self.commit.map(|id| id.to_string()),
+            class: self.class.clone(),
+            added: self.added,
+            removed: self.removed,
+            read_by: if self.raw.is_some() {
+                vec![rules::AGENT.to_owned()]
+            } else {
+                Vec::new()
+            },
+        }
+    }
+}
+
+impl Reading {
+    fn key(&self, index: usize) -> ReceiptKey {
+        let unit = &self.units[index];
+        ReceiptKey::new(&unit.key, self.specs.for_unit(unit.commit.as_ref()))
+    }
+
+    /// The owed units that nobody has read, and why.
+    pub(super) fn not_reviewed(&self) -> Vec<NotReviewed> {
+        self.units
+            .iter()
+            .filter_map(|unit| {
+                let (agents, why) = match &unit.class {
+                    Class::Unreadable { why } => (Vec::new(), why.clone()),
+                    _ if unit.is_owed() && unit.raw.is_none() => {
+                        (vec![rules::AGENT.to_owned()], "not reviewed yet".to_owned())
+                    }
+                    _ => return None,
+                };
+                Some(NotReviewed {
+                    path: unit.change.path().clone(),
+                    commit: unit.commit.map(|id| id.to_string()),
+                    agents,
+                    why,
+                })
+            })
+            .collect()
+    }
+
+    /// The receipts for what was read in this run.
+    pub(super) fn receipts(&self, at: Timestamp) -> Vec<Receipt> {
+        self.fresh
+            .iter()
+            .map(|index| &self.units[*index])
+            .map(|unit| Receipt {
+                unit: unit.key,
+                agent: self.specs.for_unit(unit.commit.as_ref()).clone(),
+                path: unit.change.path().clone(),
+                hunks: unit.hunks.clone(),
+                at,
+                program: env!("CARGO_PKG_VERSION").to_owned(),
+                findings: unit.raw.clone().unwrap_or_default(),
+            })
+            .collect()
+    }
+
+    /// True if the change has something at this path.
+    pub(super) fn has_at_head(&self, path: &RepoPath) -> bool {
+        self.of_head()
+            .any(|unit| unit.change.new().is_some_and(|entry| entry.path == *path))
+    }
+
+    /// True if the change takes away what stood at this path.
+    pub(super) fn removes(&self, path: &RepoPath) -> bool {
+        self.of_head()
+            .any(|unit| unit.change.old().is_some_and(|entry| entry.path == *path))
+            && !self.has_at_head(path)
+    }
+
+    fn of_head(&self) -> impl Iterator<Item = &ReadUnit> {
+        self.units.iter().filter(|unit| unit.commit.is_none())
+    }
+}
+
+/// Lets the rules reviewer read one patch.
+fn scan(rules: &RuleSet, change: &Change, patch: &Patch) -> Vec<RawFinding> {
+    let (Some(new), Content::Text(text)) = (change.new(), &patch.content) else {
+        return Vec::new();
+    };
+    let added: Vec<AddedLine<'_>> = text
+        .added()
+        .map(|(no, text)| AddedLine { no, text })
+        .collect();
+    let mut raw = rules.scan(&FileUnderReview {
+        path: &new.path,
+        mode: new.mode,
+        old_mode: change.old().map(|old: &Entry| old.mode),
+        added: &added,
+        new_text: whole(text, TextPatch::new_text),
+        old_text: whole(text, TextPatch::old_text),
+    });
+    for finding in &mut raw {
+        let line = finding
+            .locations
+            .first()
+            .and_then(|location| location.lines);
+        finding.around = line.map(|lines| around(text.new_text(), lines.start));
+    }
+    raw
+}
+
+/// A text of a patch; a patch without hunks was made without reading any.
+fn whole<'a>(text: &'a TextPatch, side: fn(&'a TextPatch) -> &'a [u8]) -> Option<&'a [u8]> {
+    (!text.hunks().is_empty()).then(|| side(text))
+}
+
+/// What a receipt says, at the lines where its hunks stand now. Equal keys mean equal hunks in equal
+/// order, so only their places can have moved.
+fn recalled(receipt: &Receipt, hunks: &[u32]) -> Vec<RawFinding> {
+    let moved = |line: u32| -> u32 {
+        let hunk = receipt.hunks.iter().rposition(|start| *start <= line);
+        match hunk.and_then(|at| Some((receipt.hunks[at], *hunks.get(at)?))) {
+            Some((then, now)) => now + (line - then),
+            None => line,
+        }
+    };
+    let mut raw = receipt.findings.clone();
+    for location in raw.iter_mut().flat_map(|finding| &mut finding.locations) {
+        if location.path == receipt.path
+            && let Some(lines) = &mut location.lines
+        {
+            *lines = LineRange {
+                start: moved(lines.start),
+                end: moved(lines.end),
+            };
+        }
+    }
+    raw
+}

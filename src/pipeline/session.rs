@@ -1,0 +1,366 @@
+//! What is open while one command runs: the repository, the store, the configuration.
+//! Turns a scope into targets and says which settings are in force for each.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use super::reading::Reading;
+use super::{Asking, Scope};
+use crate::config::{self, ConfigFile, Layers, Loosening, Settings, Source};
+use crate::diff::{Change, Oid, RepoPath};
+use crate::env;
+use crate::error::HintExt;
+use crate::finding::Finding;
+use crate::git::Repo;
+use crate::ledger::Decision;
+use crate::owed::{self, OwedPolicy, Owing, Target};
+use crate::receipt::Receipt;
+use crate::report::{NothingOwed, Report, to_json};
+use crate::rules::{RuleLevel, RuleSet};
+use crate::store::{ReviewId, Store};
+
+/// What is open while one command runs.
+pub(crate) struct Session {
+    /// The repository.
+    pub(crate) repo: Repo,
+    /// What is remembered.
+    pub(crate) store: Store,
+    /// When this run began.
+    pub(crate) now: Timestamp,
+    user: Option<ConfigFile>,
+    warnings: Vec<String>,
+}
+
+/// The settings in force for one change, and what it would change about them.
+pub(crate) struct InForce {
+    /// What counts.
+    pub(crate) settings: Settings,
+    /// What the change would loosen, once it stands on the base side.
+    pub(super) loosenings: Vec<Loosening>,
+    /// The repository's file as the change has it.
+    pub(super) branch_text: Vec<u8>,
+    /// True if the base side has no such file.
+    pub(super) first: bool,
+    /// What people should know.
+    pub(super) notes: Vec<String>,
+}
+
+impl Session {
+    /// Opens the repository around the current directory, its store and the user's configuration.
+    pub(crate) fn open() -> Result<Self> {
+        let repo = Repo::discover(&env::current_dir()?)?;
+        let store = Store::open(repo.common_dir(), &env::state_dir()?)?;
+        let path = env::user_config_file()?;
+        let mut warnings = Vec::new();
+        let user = match read_if_there(&path)? {
+            Some(text) => {
+                let source = Source {
+                    name: format!("`{}`", path.display()),
+                };
+                let (file, unknown) = ConfigFile::parse(&text, &source)?;
+                warnings.extend(unknown);
+                Some(file)
+            }
+            None => None,
+        };
+        Ok(Self {
+            repo,
+            store,
+            now: Timestamp::now(),
+            user,
+            warnings,
+        })
+    }
+
+    /// Today, in UTC.
+    pub(crate) fn today(&self) -> Date {
+        self.now.to_zoned(jiff::tz::TimeZone::UTC).date()
+    }
+
+    /// Every decision this user made here.
+    pub(crate) fn decisions(&mut self) -> Result<Vec<Decision>> {
+        let ledger = self.store.ledger()?;
+        if ledger.foreign > 0 {
+            self.warn(format!(
+                "{} of the decisions in the ledger count for nothing: this user did not seal them",
+                ledger.foreign
+            ));
+        }
+        Ok(ledger.decisions)
+    }
+
+    /// Notes what people should be told once.
+    pub(super) fn warn(&mut self, warning: String) {
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
+    }
+
+    pub(super) fn take_warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
+    }
+
+    /// Which targets a scope has, and which refs owe nothing.
+    pub(crate) fn owed(&mut self, scope: &Scope) -> Result<(Vec<Target>, Vec<NothingOwed>)> {
+        match scope {
+            Scope::Staged => Ok((vec![owed::staged(&self.repo)?], Vec::new())),
+            Scope::Branch { base } => {
+                let remote = self.repo.push_remote(self.repo.head()?.branch());
+                let policy = self.owed_policy(remote.as_deref())?;
+                Ok((
+                    vec![owed::branch(&self.repo, &policy, base.as_deref())?],
+                    Vec::new(),
+                ))
+            }
+            Scope::Commit { revision } => {
+                Ok((vec![owed::commit(&self.repo, revision)?], Vec::new()))
+            }
+            Scope::Range { range } => Ok((vec![owed::range(&self.repo, range)?], Vec::new())),
+            Scope::Pushed { refs, remote, url } => {
+                let policy = self.owed_policy(self.repo.remote_for(remote, url).as_deref())?;
+                let mut targets = Vec::new();
+                let mut nothing = Vec::new();
+                for owing in owed::pushed(&self.repo, &policy, refs, remote, url)? {
+                    match owing {
+                        Owing::Review(target) => targets.push(*target),
+                        Owing::Nothing { name, why } => nothing.push(NothingOwed { name, why }),
+                    }
+                }
+                Ok((targets, nothing))
+            }
+        }
+    }
+
+    /// What must be known before a base is known: the configuration as the base branch has it when
+    /// nobody configures a base.
+    fn owed_policy(&mut self, remote: Option<&str>) -> Result<OwedPolicy> {
+        let file = match owed::default_tip(&self.repo, remote)? {
+            Some(tip) => self.config_of(&self.repo.tree_of(&tip)?)?,
+            None => None,
+        };
+        let (settings, _) = self.layers(file.as_ref(), None).resolve();
+        Ok(OwedPolicy {
+            base: settings.base.value,
+            protected: settings
+                .protected
+                .into_iter()
+                .map(|pattern| pattern.value)
+                .collect(),
+        })
+    }
+
+    fn layers<'a>(
+        &'a self,
+        base: Option<&'a ConfigFile>,
+        branch: Option<&'a ConfigFile>,
+    ) -> Layers<'a> {
+        Layers {
+            user: self.user.as_ref(),
+            base,
+            branch,
+            environment: Some(env::text),
+        }
+    }
+
+    /// The repository's file on the base side. One that can't be used there counts for nothing: a
+    /// change must be able to mend it.
+    fn config_of(&mut self, tree: &Oid) -> Result<Option<ConfigFile>> {
+        let Some(text) = self.config_text(tree)? else {
+            return Ok(None);
+        };
+        let source = Source {
+            name: format!("`{}` of the base side", config::REPOSITORY_FILE),
+        };
+        match ConfigFile::parse(&text, &source) {
+            Ok((file, _)) => Ok(Some(file)),
+            Err(error) => {
+                self.warn(format!("{error:#}; its settings are not in force"));
+                Ok(None)
+            }
+        }
+    }
+
+    fn config_text(&self, tree: &Oid) -> Result<Option<Vec<u8>>> {
+        let found = self
+            .repo
+            .read_file(tree, &RepoPath::from(config::REPOSITORY_FILE))?;
+        Ok(found
+            .filter(|(entry, _)| entry.mode.is_file())
+            .map(|(_, text)| text))
+    }
+
+    /// The settings in force for one change: the branch's own file counts where it is stricter.
+    pub(crate) fn in_force(&mut self, target: &Target) -> Result<InForce> {
+        let base = self.config_of(&target.base.tree)?;
+        let text = match &target.head {
+            Some(head) => self.config_text(&self.repo.tree_of(head)?)?,
+            None => self.staged_config()?,
+        };
+        let branch = match &text {
+            Some(text) => {
+                let source = Source {
+                    name: format!("`{}`", config::REPOSITORY_FILE),
+                };
+                let (file, unknown) = ConfigFile::parse(text, &source)?;
+                unknown.into_iter().for_each(|warning| self.warn(warning));
+                Some(file)
+            }
+            None => None,
+        };
+        let (settings, notes) = self.layers(base.as_ref(), branch.as_ref()).resolve();
+        let nothing = ConfigFile::default();
+        Ok(InForce {
+            loosenings: config::loosenings(
+                base.as_ref().unwrap_or(&nothing),
+                branch.as_ref().unwrap_or(&nothing),
+            ),
+            first: base.is_none(),
+            branch_text: text.unwrap_or_default(),
+            settings,
+            notes,
+        })
+    }
+
+    /// The repository's file as it is staged.
+    fn staged_config(&self) -> Result<Option<Vec<u8>>> {
+        let staged = self.repo.staged()?;
+        let change = staged
+            .changes
+            .iter()
+            .find(|change| change.path().as_bytes() == config::REPOSITORY_FILE.as_bytes());
+        match change.map(Change::new) {
+            Some(Some(entry)) => Ok(Some(self.repo.read_blob(&entry.id)?)),
+            Some(None) => Ok(None),
+            None => self.config_text(&staged.base_tree),
+        }
+    }
+
+    /// The rules in force, built in and configured.
+    pub(crate) fn rule_set(&self, settings: &Settings) -> Result<RuleSet> {
+        let specs: Vec<_> = settings
+            .rules
+            .iter()
+            .map(|rule| rule.value.clone())
+            .collect();
+        let levels: std::collections::BTreeMap<String, RuleLevel> = settings
+            .levels
+            .iter()
+            .map(|(id, level)| (id.clone(), level.value))
+            .collect();
+        RuleSet::compile(&specs, &levels)
+            .context("cannot use the configured rules")
+            .hint("correct the rule in the file it comes from; `deep-review explain --config` names it")
+    }
+
+    /// True if the code a finding is about still stands in the file on the tip of HEAD.
+    pub(crate) fn still_stands(&mut self, finding: &Finding) -> Result<bool> {
+        let report = self.review(&Scope::Branch { base: None }, Asking::Nothing)?;
+        let known = report.verdict.not_reviewed().is_empty();
+        let raised = report
+            .findings()
+            .iter()
+            .any(|standing| standing.finding.id == finding.id);
+        Ok(raised || !known)
+    }
+
+    /// True if the head of a target has nothing at a path any more.
+    pub(super) fn is_gone(&self, target: &Target, reading: &Reading, path: &RepoPath) -> bool {
+        if reading.has_at_head(path) {
+            return false;
+        }
+        let tree = match &target.head {
+            Some(head) => self.repo.tree_of(head),
+            // What is staged is HEAD's tree but for its changes.
+            None if reading.removes(path) => return true,
+            None => Ok(target.base.tree),
+        };
+        let found = tree.and_then(|tree| self.repo.read_file(&tree, path));
+        // What can't be looked up is taken to be there: then no decision follows it elsewhere.
+        matches!(found, Ok(None))
+    }
+
+    /// Keeps new receipts; a store that can't be written costs the memory, not the verdict.
+    pub(super) fn store_receipts(&mut self, reading: &Reading, asking: Asking) {
+        if reading.unusable > 0 {
+            self.warn(format!(
+                "{} receipts were damaged or not sealed by this user, and count for nothing",
+                reading.unusable
+            ));
+        }
+        if asking == Asking::Nothing {
+            return;
+        }
+        let receipts: Vec<Receipt> = reading.receipts(self.now);
+        if let Err(error) = self.store.add_receipts(&receipts) {
+            self.warn(format!("not remembered: {error:#}"));
+        }
+    }
+
+    /// Keeps the report if it says something new, and names it.
+    pub(super) fn keep(&mut self, report: &mut Report) {
+        let read_something = report.agents.iter().any(|agent| agent.read > 0);
+        let known = || -> Result<bool> {
+            let Some(newest) = self.newest_review(report.target_name())? else {
+                return Ok(false);
+            };
+            let ids = |report: &Report| -> Vec<_> {
+                report
+                    .findings()
+                    .iter()
+                    .map(|standing| standing.finding.id.clone())
+                    .collect()
+            };
+            Ok(ids(&newest) == ids(report))
+        };
+        if report.targets.is_empty() || (!read_something && known().unwrap_or(false)) {
+            return;
+        }
+        let kept = to_json(&report.agents).and_then(|raw| {
+            let (target, at) = (report.target_name().to_owned(), report.at);
+            self.store
+                .add_review(&target, at, &[(crate::rules::AGENT, raw)], |id| Report {
+                    id: Some(id.to_string()),
+                    ..report.clone()
+                })
+        });
+        match kept {
+            Ok(id) => report.id = Some(id.to_string()),
+            Err(error) => report.warnings.push(format!("not remembered: {error:#}")),
+        }
+        report.warnings.dedup();
+    }
+
+    /// The newest stored review of a branch.
+    pub(crate) fn newest_review(&self, target: &str) -> Result<Option<Report>> {
+        for id in self.store.review_ids()? {
+            if let Some(report) = self.store.review::<Report>(&id)?
+                && report.target_name() == target
+            {
+                return Ok(Some(report));
+            }
+        }
+        Ok(None)
+    }
+
+    /// All stored reviews that this user made, newest first.
+    pub(crate) fn reviews(&self) -> Result<Vec<(ReviewId, Report)>> {
+        let mut reviews = Vec::new();
+        for id in self.store.review_ids()? {
+            if let Some(report) = self.store.review::<Report>(&id)? {
+                reviews.push((id, report));
+            }
+        }
+        Ok(reviews)
+    }
+}
+
+fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>> {
+    match std::fs::read(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("cannot read `{}`", path.display())),
+    }
+}

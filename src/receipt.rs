@@ -1,0 +1,105 @@
+//! Receipts: that an agent has read a unit, and what it found in it.
+//! Plain values and the key they are remembered by; keeping them is left to `store`.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::diff::{RepoPath, UnitKey};
+use crate::finding::RawFinding;
+
+/// Raised when what is redacted before text leaves the machine changes: older answers were given
+/// about another text.
+const REDACTION: u32 = 0;
+
+/// Which agent in which setting: everything about it that can change an answer.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub(crate) struct AgentSpec {
+    /// The name in configuration and reports, as in `rules`.
+    pub(crate) name: String,
+    /// How it is called: `builtin` for the rules reviewer, `builtin-history` for the part of it that
+    /// also reads every new commit.
+    pub(crate) kind: String,
+    /// The requested model; for the rules reviewer the digest of the rules in force.
+    pub(crate) model: String,
+    /// The requested effort; empty if it has none.
+    #[serde(default)]
+    pub(crate) effort: String,
+    /// Where it is reached; empty for local programs.
+    #[serde(default)]
+    pub(crate) endpoint: String,
+}
+
+/// What a receipt is remembered by: BLAKE3 over the unit key, the agent spec and the redaction
+/// version.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct ReceiptKey([u8; 32]);
+
+impl ReceiptKey {
+    /// The key of one agent's receipt for one unit.
+    pub(crate) fn new(unit: &UnitKey, agent: &AgentSpec) -> Self {
+        let mut hasher = blake3::Hasher::new_derive_key("deep-review 2026 receipt key 1");
+        hasher.update(unit.as_bytes());
+        for field in [
+            &agent.name,
+            &agent.kind,
+            &agent.model,
+            &agent.effort,
+            &agent.endpoint,
+        ] {
+            hasher.update(&(field.len() as u64).to_le_bytes());
+            hasher.update(field.as_bytes());
+        }
+        hasher.update(&REDACTION.to_le_bytes());
+        Self(*hasher.finalize().as_bytes())
+    }
+
+    /// Reads the 64 hexadecimal digits that `Display` wrote.
+    pub(crate) fn from_hex(hex: &[u8]) -> Option<Self> {
+        blake3::Hash::from_hex(hex)
+            .ok()
+            .map(|hash| Self(*hash.as_bytes()))
+    }
+}
+
+impl fmt::Display for ReceiptKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for ReceiptKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ReceiptKey({self})")
+    }
+}
+
+/// One agent has read one unit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Receipt {
+    /// The patch that was read.
+    pub(crate) unit: UnitKey,
+    /// Who read it.
+    pub(crate) agent: AgentSpec,
+    /// Where the patch stood then; for people, not keyed.
+    pub(crate) path: RepoPath,
+    /// Where the hunks of the patch began in the head version then: line numbers are not keyed, so
+    /// they may have moved since.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) hunks: Vec<u32>,
+    /// When it was read.
+    pub(crate) at: Timestamp,
+    /// The version of this program that asked.
+    pub(crate) program: String,
+    /// What it raised about this unit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) findings: Vec<RawFinding>,
+}
+
+impl Receipt {
+    /// The key it is remembered by.
+    pub(crate) fn key(&self) -> ReceiptKey {
+        ReceiptKey::new(&self.unit, &self.agent)
+    }
+}

@@ -1,0 +1,272 @@
+//! The report: one value that says what was reviewed, what was found and what the gate answers.
+//! Every format renders this value and adds nothing to it.
+//!
+//! - `terminal`: for people at a terminal, short
+//! - `json`: for programs, the value itself
+
+mod json;
+mod terminal;
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::diff::RepoPath;
+use crate::finding::{Finding, FindingId, Severity};
+use crate::gate::Verdict;
+use crate::ledger::State;
+use crate::units::Class;
+
+pub(crate) use json::{harmless_json, to_json};
+pub(crate) use terminal::{finding_page, findings_page, push_page, review_page};
+
+/// The version of the JSON form; raised when a field changes its meaning or goes away.
+pub(crate) const SCHEMA: u32 = 1;
+
+/// One review, whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Report {
+    /// [`SCHEMA`].
+    pub(crate) schema: u32,
+    /// The version of the program that made it.
+    pub(crate) program: String,
+    /// The name it is stored under; absent if it was not stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) id: Option<String>,
+    /// When.
+    pub(crate) at: Timestamp,
+    /// What was asked for: `staged`, `branch` or `push`.
+    pub(crate) scope: String,
+    /// May it leave the machine?
+    pub(crate) verdict: Verdict,
+    /// Who was asked, and who remembered.
+    pub(crate) agents: Vec<AgentReport>,
+    /// One entry per branch or group of refs.
+    pub(crate) targets: Vec<TargetReport>,
+    /// Refs that owe nothing, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) nothing: Vec<NothingOwed>,
+    /// What people should know.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) warnings: Vec<String>,
+}
+
+/// What one agent did in this run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AgentReport {
+    /// Its name.
+    pub(crate) name: String,
+    /// Units it read now.
+    pub(crate) read: usize,
+    /// Units it had read before.
+    pub(crate) remembered: usize,
+}
+
+/// A ref that owes nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct NothingOwed {
+    /// The ref.
+    pub(crate) name: String,
+    /// Why.
+    pub(crate) why: String,
+}
+
+/// What was reviewed of one branch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TargetReport {
+    /// The branch.
+    pub(crate) name: String,
+    /// What it was compared with.
+    pub(crate) base: BaseReport,
+    /// The reviewed commit; absent for what is staged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) head: Option<String>,
+    /// True if the branch is protected.
+    pub(crate) protected: bool,
+    /// How many commits are new.
+    pub(crate) commits: usize,
+    /// The changed files, and the units of history that are not among them.
+    pub(crate) units: Vec<UnitReport>,
+    /// What stands, worst first.
+    pub(crate) findings: Vec<Standing>,
+    /// The lowest severity that blocks here.
+    pub(crate) blocks_from: Severity,
+    /// The gate's answer for this branch.
+    pub(crate) verdict: Verdict,
+    /// What people should know about how it was reviewed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) notes: Vec<String>,
+}
+
+/// What a change was compared with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct BaseReport {
+    /// The commit; absent for the empty tree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) commit: Option<String>,
+    /// The tree.
+    pub(crate) tree: String,
+    /// How it was chosen.
+    pub(crate) why: String,
+}
+
+/// One changed file, or one file of a new commit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct UnitReport {
+    /// The unit key.
+    pub(crate) key: String,
+    /// Git's status letter.
+    pub(crate) status: char,
+    /// The head path, or the base path of a deletion.
+    pub(crate) path: RepoPath,
+    /// The base path of a rename.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) old_path: Option<RepoPath>,
+    /// The commit, for a unit of history.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) commit: Option<String>,
+    /// How it is treated.
+    pub(crate) class: Class,
+    /// Added lines.
+    pub(crate) added: usize,
+    /// Removed lines.
+    pub(crate) removed: usize,
+    /// Who has read it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) read_by: Vec<String>,
+}
+
+/// A finding and whether it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Standing {
+    /// Its place in this report, as in `I1`.
+    pub(crate) position: String,
+    /// The finding.
+    pub(crate) finding: Finding,
+    /// Its state.
+    pub(crate) state: State,
+}
+
+impl Report {
+    /// Each finding once, worst first, in the order of the positions.
+    pub(crate) fn findings(&self) -> Vec<&Standing> {
+        let mut seen = BTreeSet::new();
+        let mut findings: Vec<&Standing> = self
+            .targets
+            .iter()
+            .flat_map(|target| &target.findings)
+            .filter(|standing| seen.insert(&standing.finding.id))
+            .collect();
+        findings.sort_by_key(|standing| std::cmp::Reverse(standing.finding.severity));
+        findings
+    }
+
+    /// The findings that hold the change up.
+    pub(crate) fn blocking(&self) -> Vec<&Standing> {
+        let Verdict::Block { findings, .. } = &self.verdict else {
+            return Vec::new();
+        };
+        let mut standing = self.findings();
+        standing.retain(|standing| findings.contains(&standing.finding.id));
+        standing
+    }
+
+    /// The branch it is about, or the scope if it is about none.
+    pub(crate) fn target_name(&self) -> &str {
+        self.targets
+            .first()
+            .map_or(self.scope.as_str(), |target| &target.name)
+    }
+
+    /// The changed files, without the units of history.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &UnitReport> {
+        self.targets
+            .iter()
+            .flat_map(|target| &target.units)
+            .filter(|unit| unit.commit.is_none())
+    }
+}
+
+/// The answer for all targets together: the worst one counts.
+pub(crate) fn combine(verdicts: &[&Verdict]) -> Verdict {
+    let not_reviewed: Vec<_> = verdicts
+        .iter()
+        .flat_map(|verdict| verdict.not_reviewed().to_vec())
+        .collect();
+    let mut blocking: Vec<FindingId> = Vec::new();
+    for verdict in verdicts {
+        if let Verdict::Block { findings, .. } = verdict {
+            for id in findings {
+                if !blocking.contains(id) {
+                    blocking.push(id.clone());
+                }
+            }
+        }
+    }
+    let any = |wanted: fn(&Verdict) -> bool| verdicts.iter().any(|verdict| wanted(verdict));
+    if !blocking.is_empty() {
+        Verdict::Block {
+            findings: blocking,
+            not_reviewed,
+        }
+    } else if any(|verdict| matches!(verdict, Verdict::Inconclusive { .. })) {
+        Verdict::Inconclusive { not_reviewed }
+    } else if any(|verdict| matches!(verdict, Verdict::Pass { .. })) {
+        Verdict::Pass { not_reviewed }
+    } else {
+        Verdict::NothingNew
+    }
+}
+
+/// Numbers findings by severity: `C1`, `I1`, `I2`, `S1`.
+#[derive(Debug, Default)]
+pub(crate) struct Positions {
+    taken: Vec<(FindingId, String)>,
+    counts: [usize; 3],
+}
+
+impl Positions {
+    /// The position of a finding; the same one for the same finding.
+    pub(crate) fn of(&mut self, finding: &Finding) -> String {
+        if let Some((_, position)) = self.taken.iter().find(|(id, _)| *id == finding.id) {
+            return position.clone();
+        }
+        let count = &mut self.counts[finding.severity as usize];
+        *count += 1;
+        let position = format!("{}{count}", finding.severity.letter());
+        self.taken.push((finding.id.clone(), position.clone()));
+        position
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gate::NotReviewed;
+
+    #[test]
+    fn the_worst_verdict_counts() {
+        let pass = Verdict::Pass {
+            not_reviewed: vec![],
+        };
+        let missing = NotReviewed {
+            path: RepoPath::from("a"),
+            commit: None,
+            agents: vec![],
+            why: "x".to_owned(),
+        };
+        let inconclusive = Verdict::Inconclusive {
+            not_reviewed: vec![missing.clone()],
+        };
+        let block = Verdict::Block {
+            findings: vec![FindingId::of(&[b"x"])],
+            not_reviewed: vec![],
+        };
+        assert_eq!(combine(&[]), Verdict::NothingNew);
+        assert_eq!(combine(&[&Verdict::NothingNew, &pass]), pass);
+        assert_eq!(combine(&[&pass, &inconclusive]), inconclusive);
+        let worst = combine(&[&inconclusive, &block, &pass]);
+        assert!(matches!(worst, Verdict::Block { not_reviewed, .. } if not_reviewed == [missing]));
+    }
+}

@@ -1,0 +1,544 @@
+//! The report for people at a terminal: the verdict, the findings by severity, how to go on.
+//! Pure: a report and a width in, a page out.
+
+use std::borrow::Cow;
+
+use super::{Report, Standing, TargetReport, UnitReport};
+use crate::finding::{Finding, Severity};
+use crate::gate::{NotReviewed, Verdict};
+use crate::ledger::State;
+use crate::page::{Page, Style, cells, cut};
+use crate::units::Class;
+
+/// A blocked push prints at most this many lines.
+pub(crate) const PUSH_LINES: usize = 40;
+
+/// How many paths of one sort are listed by name.
+const NAMED_PATHS: usize = 8;
+
+/// The whole report, for a review asked for by hand.
+pub(crate) fn review_page(report: &Report, width: usize) -> Page {
+    let mut page = Page::new();
+    for target in &report.targets {
+        target_head(&mut page, target, width);
+    }
+    for nothing in &report.nothing {
+        page.put(Style::Strong, &nothing.name)
+            .text(format!(": {}", nothing.why))
+            .end();
+    }
+    let findings = report.findings();
+    for severity in Severity::WORST_FIRST {
+        let of_severity: Vec<&Standing> = findings
+            .iter()
+            .filter(|standing| standing.finding.severity == severity && standing.state.is_open())
+            .copied()
+            .collect();
+        if of_severity.is_empty() {
+            continue;
+        }
+        page.end()
+            .line(style_of(severity), heading(severity, of_severity.len()));
+        for standing in of_severity {
+            finding_entry(&mut page, standing, width);
+        }
+    }
+    let resolved: Vec<&&Standing> = findings
+        .iter()
+        .filter(|standing| !standing.state.is_open())
+        .collect();
+    if !resolved.is_empty() {
+        page.end().line(Style::Strong, "Resolved");
+        for standing in resolved {
+            resolved_entry(&mut page, standing, width);
+        }
+    }
+    page.end();
+    coverage(&mut page, report, width);
+    notes(&mut page, report, width);
+    page.end();
+    verdict_line(&mut page, report);
+    if let [first, ..] = report.blocking().as_slice() {
+        how_to_go_on(&mut page, first, width, false);
+    }
+    page
+}
+
+/// What a push prints: one line if it may go, at most [`PUSH_LINES`] lines if not.
+pub(crate) fn push_page(report: &Report, width: usize) -> Page {
+    let mut tail = Page::new();
+    notes(&mut tail, report, width);
+    verdict_line(&mut tail, report);
+    let blocking = report.blocking();
+    if let [first, ..] = blocking.as_slice() {
+        how_to_go_on(&mut tail, first, width, true);
+    } else if matches!(report.verdict, Verdict::Inconclusive { .. }) {
+        incomplete(&mut tail, width);
+    }
+
+    let mut page = Page::new();
+    let mut entries: Vec<Page> = blocking
+        .iter()
+        .map(|standing| push_entry(standing, width))
+        .collect();
+    entries.extend(
+        report
+            .verdict
+            .not_reviewed()
+            .iter()
+            .map(|unit| not_reviewed_entry(unit, width)),
+    );
+    // One line is kept for saying how many did not fit.
+    let room = PUSH_LINES.saturating_sub(tail.len() + 1);
+    let all = entries.len();
+    let mut shown = 0;
+    for entry in entries {
+        if page.len() + entry.len() > room {
+            break;
+        }
+        page.append(entry);
+        shown += 1;
+    }
+    if shown < all {
+        page.line(
+            Style::Faint,
+            format!("… and {} more: deep-review findings", all - shown),
+        );
+    }
+    page.append(tail);
+    page
+}
+
+/// One finding with everything that is known about it.
+pub(crate) fn finding_page(standing: &Standing, width: usize) -> Page {
+    let finding = &standing.finding;
+    let mut page = Page::new();
+    page.put(Style::Literal, finding.id.as_str())
+        .text("  ")
+        .put(style_of(finding.severity), finding.severity.to_string())
+        .text("  ")
+        .put(Style::Strong, &finding.title)
+        .end();
+    page.end();
+    for location in &finding.locations {
+        let lines = location
+            .lines
+            .map(|lines| format!(":{}", lines.start))
+            .unwrap_or_default();
+        page.put(Style::Faint, "  at    ")
+            .text(format!("{}{lines}", location.path.to_quoted()))
+            .end();
+    }
+    if let Some(quote) = &finding.quote {
+        for line in quote.lines() {
+            page.put(Style::Faint, "  code  ")
+                .text(cut(line, width.saturating_sub(8)))
+                .end();
+        }
+    }
+    if let Some(commit) = &finding.commit {
+        page.put(Style::Faint, "  in    ")
+            .text(format!(
+                "commit {}, which a push publishes too",
+                short(commit)
+            ))
+            .end();
+    }
+    page.put(Style::Faint, "  by    ")
+        .text(said_by(finding))
+        .end();
+    page.put(Style::Faint, "  state ")
+        .text(state_words(&standing.state))
+        .end();
+    page.end()
+        .prose(Style::Plain, 2, width.min(100), &finding.body);
+    page
+}
+
+/// A list of findings, one or two lines each.
+pub(crate) fn findings_page(standings: &[&Standing], width: usize) -> Page {
+    let mut page = Page::new();
+    for standing in standings {
+        let finding = &standing.finding;
+        let state = match &standing.state {
+            State::Open { .. } => (style_of(finding.severity), "open"),
+            State::Resolved { resolution, .. } => (Style::Good, resolution.as_str()),
+        };
+        let lead = format!("{:<4}", standing.position);
+        let place = place(finding);
+        let fixed = cells(&lead) + 9 + 11 + 15;
+        page.text(lead)
+            .put(Style::Literal, finding.id.as_str())
+            .text(" ")
+            .put(
+                style_of(finding.severity),
+                format!("{:<11}", finding.severity),
+            )
+            .put(state.0, format!("{:<15}", state.1))
+            .text(cut(
+                &format!("{place}  {}", finding.title),
+                width.saturating_sub(fixed),
+            ))
+            .end();
+        if let State::Open { lapsed: Some(why) } = &standing.state {
+            page.line(
+                Style::Faint,
+                format!("     {}", cut(why, width.saturating_sub(5))),
+            );
+        }
+    }
+    page
+}
+
+fn target_head(page: &mut Page, target: &TargetReport, width: usize) {
+    let files = target
+        .units
+        .iter()
+        .filter(|unit| unit.commit.is_none())
+        .count();
+    let sum = |count: fn(&UnitReport) -> usize| -> usize {
+        let of_head = target.units.iter().filter(|unit| unit.commit.is_none());
+        of_head.map(count).sum()
+    };
+    page.put(Style::Strong, &target.name)
+        .text(format!(" against {}", target.base.why))
+        .end();
+    let mut size = format!(
+        "{}, +{} −{}",
+        count(files, "changed file", "changed files"),
+        sum(|unit| unit.added),
+        sum(|unit| unit.removed)
+    );
+    if target.head.is_some() {
+        size = format!(
+            "{}, {size}",
+            count(target.commits, "new commit", "new commits")
+        );
+    }
+    if target.protected {
+        size.push_str(", protected branch");
+    }
+    page.line(Style::Faint, cut(&size, width));
+}
+
+fn finding_entry(page: &mut Page, standing: &Standing, width: usize) {
+    let finding = &standing.finding;
+    page.text("  ")
+        .put(Style::Strong, format!("{:<3} ", standing.position))
+        .put(Style::Literal, finding.id.as_str())
+        .text("  ")
+        .put(Style::Strong, cut(&finding.title, width.saturating_sub(16)))
+        .end();
+    page.text("      ")
+        .text(cut(&place(finding), width.saturating_sub(6)))
+        .end();
+    if let Some(quote) = finding
+        .quote
+        .as_deref()
+        .and_then(|quote| quote.lines().next())
+    {
+        page.put(Style::Faint, "      │ ")
+            .text(cut(quote.trim_start(), width.saturating_sub(8)))
+            .end();
+    }
+    if let State::Open { lapsed: Some(why) } = &standing.state {
+        page.prose(Style::Warning, 6, width.min(100), why);
+    }
+    page.prose(
+        Style::Plain,
+        6,
+        width.min(100),
+        first_paragraph(&finding.body),
+    );
+    page.line(Style::Faint, format!("      {}", said_by(finding)));
+}
+
+fn resolved_entry(page: &mut Page, standing: &Standing, width: usize) {
+    let finding = &standing.finding;
+    page.text("  ")
+        .put(Style::Faint, format!("{:<3} ", standing.position))
+        .put(Style::Literal, finding.id.as_str())
+        .text("  ")
+        .put(Style::Faint, cut(&finding.title, width.saturating_sub(16)))
+        .end();
+    let words = format!(
+        "      {} · {}",
+        place(finding),
+        state_words(&standing.state)
+    );
+    page.line(Style::Faint, cut(&words, width));
+}
+
+fn push_entry(standing: &Standing, width: usize) -> Page {
+    let finding = &standing.finding;
+    let mut page = Page::new();
+    page.put(
+        style_of(finding.severity),
+        format!("{:<10}", finding.severity),
+    )
+    .put(Style::Literal, finding.id.as_str())
+    .text("  ")
+    .text(cut(&place(finding), width.saturating_sub(20)))
+    .end();
+    page.text("          ")
+        .put(Style::Strong, cut(&finding.title, width.saturating_sub(10)));
+    page.end();
+    if let State::Open { lapsed: Some(why) } = &standing.state {
+        page.put(
+            Style::Faint,
+            format!("          {}", cut(why, width.saturating_sub(10))),
+        )
+        .end();
+    }
+    page
+}
+
+fn not_reviewed_entry(unit: &NotReviewed, width: usize) -> Page {
+    let mut page = Page::new();
+    let commit = unit
+        .commit
+        .as_deref()
+        .map(|commit| format!(" in commit {}", short(commit)))
+        .unwrap_or_default();
+    let who = match unit.agents.as_slice() {
+        [] => String::new(),
+        agents => format!(" by {}", agents.join(", ")),
+    };
+    let words = format!("{}{commit}: {}{who}", unit.path.to_quoted(), unit.why);
+    page.put(Style::Warning, "unread    ")
+        .text(cut(&words, width.saturating_sub(10)))
+        .end();
+    page
+}
+
+fn coverage(page: &mut Page, report: &Report, width: usize) {
+    let mut read = 0_usize;
+    let mut rules_only = 0_usize;
+    let mut paid = 0;
+    let mut listed: Vec<String> = Vec::new();
+    for unit in report.files() {
+        match &unit.class {
+            Class::Reviewed => read += 1,
+            Class::RulesOnly { .. } => rules_only += 1,
+            Class::Paid => paid += 1,
+            Class::Listed { why } => listed.push(format!("{} ({why})", unit.path.to_quoted())),
+            Class::Unreadable { .. } => {}
+        }
+    }
+    let unread = report.verdict.not_reviewed();
+    let unread_files = unread
+        .iter()
+        .filter(|unit| unit.commit.is_none() && !unit.agents.is_empty())
+        .count();
+    let mut words = count(
+        (read + rules_only).saturating_sub(unread_files),
+        "file read",
+        "files read",
+    );
+    for agent in &report.agents {
+        if agent.remembered > 0 {
+            words = format!(
+                "{words}; {} remembered of {}",
+                count(agent.remembered, "unit", "units"),
+                agent.read + agent.remembered
+            );
+        }
+    }
+    if rules_only > 0 {
+        words = format!(
+            "{words}; {rules_only} of them lock, vendored, generated or merely renamed files"
+        );
+    }
+    if paid > 0 {
+        words = format!("{words}; {paid} already on the remote");
+    }
+    page.prose(
+        Style::Plain,
+        0,
+        width,
+        &format!("{words}. Built-in rules only: no AI agent took part."),
+    );
+    if !listed.is_empty() {
+        page.prose(
+            Style::Faint,
+            0,
+            width,
+            &format!("Listed, not read: {}.", some_of(&listed)),
+        );
+    }
+    for unit in unread.iter().take(NAMED_PATHS) {
+        page.append(not_reviewed_entry(unit, width));
+    }
+    if unread.len() > NAMED_PATHS {
+        page.line(
+            Style::Warning,
+            format!(
+                "… and {} more that were not read",
+                unread.len() - NAMED_PATHS
+            ),
+        );
+    }
+}
+
+fn notes(page: &mut Page, report: &Report, width: usize) {
+    let notes = report.targets.iter().flat_map(|target| &target.notes);
+    for note in notes.chain(&report.warnings) {
+        page.put(Style::Warning, "note: ")
+            .text(cut(note, (width * 2).saturating_sub(6)))
+            .end();
+    }
+}
+
+fn verdict_line(page: &mut Page, report: &Report) {
+    let suggestions = report
+        .findings()
+        .iter()
+        .filter(|standing| {
+            standing.state.is_open() && standing.finding.severity == Severity::Suggestion
+        })
+        .count();
+    let aside = match suggestions {
+        0 => String::new(),
+        some => format!(", {}", count(some, "suggestion", "suggestions")),
+    };
+    let files = report.files().count();
+    match &report.verdict {
+        Verdict::NothingNew => page.put(Style::Good, "NOTHING NEW").text(" to review"),
+        Verdict::Pass { not_reviewed } if !not_reviewed.is_empty() => {
+            page.put(Style::Warning, "NOT REVIEWED").text(format!(
+                ": {}, let through by `gate.on_incomplete`",
+                count(not_reviewed.len(), "unit", "units")
+            ))
+        }
+        Verdict::Pass { .. } => page.put(Style::Good, "PASS").text(format!(
+            ": {} by the built-in rules{aside}",
+            count(files, "file", "files")
+        )),
+        Verdict::Block { findings, .. } => page.put(Style::Alarm, "BLOCKED").text(format!(
+            " by {}",
+            count(findings.len(), "finding", "findings")
+        )),
+        Verdict::Inconclusive { not_reviewed } => {
+            page.put(Style::Alarm, "INCONCLUSIVE").text(format!(
+                ": {} not reviewed",
+                count(not_reviewed.len(), "unit", "units")
+            ))
+        }
+    };
+    page.end();
+}
+
+fn how_to_go_on(page: &mut Page, first: &Standing, _width: usize, push: bool) {
+    let id = first.finding.id.as_str();
+    let mut command = |label: &str, command: String| {
+        page.put(Style::Faint, format!("  {label:<9}"))
+            .put(Style::Literal, command)
+            .end();
+    };
+    command("see", format!("deep-review findings show {id}"));
+    command(
+        "resolve",
+        format!("deep-review resolve {id} --as false-positive -m \"why\""),
+    );
+    if push {
+        command("bypass", "DEEP_REVIEW_SKIP=\"why\" git push".to_owned());
+    }
+}
+
+fn incomplete(page: &mut Page, _width: usize) {
+    let mut command = |label: &str, command: &str| {
+        page.put(Style::Faint, format!("  {label:<9}"))
+            .put(Style::Literal, command)
+            .end();
+    };
+    command("see", "deep-review explain");
+    command("bypass", "DEEP_REVIEW_SKIP=\"why\" git push");
+}
+
+fn heading(severity: Severity, number: usize) -> String {
+    match (severity, number) {
+        (Severity::Critical, _) => "Critical".to_owned(),
+        (Severity::Important, _) => "Important".to_owned(),
+        (Severity::Suggestion, 1) => "Suggestion".to_owned(),
+        (Severity::Suggestion, _) => "Suggestions".to_owned(),
+    }
+}
+
+fn style_of(severity: Severity) -> Style {
+    match severity {
+        Severity::Critical => Style::Alarm,
+        Severity::Important => Style::Warning,
+        Severity::Suggestion => Style::Advice,
+    }
+}
+
+/// Where a finding stands: path, line, and the commit if the head no longer has it.
+fn place(finding: &Finding) -> String {
+    let Some(location) = finding.locations.first() else {
+        return finding.anchor.path.to_quoted().into_owned();
+    };
+    let line = location
+        .lines
+        .map(|lines| format!(":{}", lines.start))
+        .unwrap_or_default();
+    let commit = finding
+        .commit
+        .as_deref()
+        .map(|commit| format!(" in commit {}", short(commit)))
+        .unwrap_or_default();
+    format!("{}{line}{commit}", location.path.to_quoted())
+}
+
+fn said_by(finding: &Finding) -> String {
+    let agents = finding.agents.join(", ");
+    match &finding.rule {
+        Some(rule) => format!("{agents} · {rule}"),
+        None => agents,
+    }
+}
+
+fn state_words(state: &State) -> String {
+    match state {
+        State::Open { lapsed: None } => "open".to_owned(),
+        State::Open { lapsed: Some(why) } => format!("open: {why}"),
+        State::Resolved {
+            resolution,
+            reason,
+            until,
+            by,
+            at,
+        } => {
+            let until = until.map(|day| format!(" until {day}")).unwrap_or_default();
+            let reason = reason
+                .as_deref()
+                .map(|reason| format!(": {reason}"))
+                .unwrap_or_default();
+            let day = at.to_zoned(jiff::tz::TimeZone::UTC).date();
+            format!("{}{until} by {by} on {day}{reason}", resolution.as_str())
+        }
+    }
+}
+
+fn first_paragraph(body: &str) -> &str {
+    body.split("\n\n").next().unwrap_or_default()
+}
+
+fn short(id: &str) -> &str {
+    id.get(..12).unwrap_or(id)
+}
+
+fn count(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+fn some_of(names: &[String]) -> Cow<'_, str> {
+    if names.len() <= NAMED_PATHS {
+        return names.join(", ").into();
+    }
+    format!(
+        "{} and {} more",
+        names[..NAMED_PATHS].join(", "),
+        names.len() - NAMED_PATHS
+    )
+    .into()
+}

@@ -1,0 +1,186 @@
+//! Reviews as directories, `reviews/<id>/`: the sealed report value and the raw reviews it came from.
+//! A directory appears whole, by a rename, or not at all.
+
+use std::fmt;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::seal::{Broken, Purpose};
+use super::{Store, create_private_dir, read_plain, replace};
+
+const DIR: &str = "reviews";
+const FILE: &str = "review.json";
+
+/// The name of a review: `YYYYMMDD-HHMMSS-<target>` in UTC, with a number behind it if taken.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ReviewId(String);
+
+impl ReviewId {
+    /// Takes a name that can't leave the directory of reviews.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let sound = !text.is_empty()
+            && !text.starts_with('.')
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+        sound.then(|| Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for ReviewId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A branch name as part of a file name.
+fn slug(target: &str) -> String {
+    let mut slug: String = target
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || c == '_' {
+                c
+            } else {
+                '-'
+            }
+        })
+        .take(60)
+        .collect();
+    while slug.ends_with('-') {
+        slug.pop();
+    }
+    if slug.is_empty() {
+        "change".to_owned()
+    } else {
+        slug
+    }
+}
+
+impl Store {
+    /// Keeps a review and the raw reviews (agent name, bytes as received) it was made from.
+    /// `name` gives the report its id before it is sealed.
+    pub(crate) fn add_review<T: Serialize>(
+        &mut self,
+        target: &str,
+        at: Timestamp,
+        raw: &[(&str, Vec<u8>)],
+        name: impl Fn(&ReviewId) -> T,
+    ) -> anyhow::Result<ReviewId> {
+        let _lock = self.lock()?;
+        let reviews = self.dir.join(DIR);
+        if fs::symlink_metadata(&reviews).is_ok_and(|found| !found.is_dir()) {
+            bail!("`{}` is not a directory", reviews.display());
+        }
+        create_private_dir(&reviews)?;
+        let stem = format!(
+            "{}-{}",
+            at.to_zoned(TimeZone::UTC).strftime("%Y%m%d-%H%M%S"),
+            slug(target)
+        );
+        // The lock is held, so a free name stays free.
+        let id = (1..)
+            .map(|n| {
+                if n == 1 {
+                    stem.clone()
+                } else {
+                    format!("{stem}-{n}")
+                }
+            })
+            .find(|name| !reviews.join(name).exists())
+            .map(ReviewId)
+            .context("no free name for the review")?;
+        let making = tempfile::Builder::new()
+            .prefix(".new-")
+            .tempdir_in(&reviews)?;
+        let sealed = self.secret()?.seal(Purpose::Review, &name(&id))?;
+        replace(&making.path().join(FILE), sealed.as_bytes())?;
+        create_private_dir(&making.path().join("raw"))?;
+        for (agent, bytes) in raw {
+            replace(
+                &making
+                    .path()
+                    .join("raw")
+                    .join(format!("{}.json", slug(agent))),
+                bytes,
+            )?;
+        }
+        publish(making, reviews.join(&id.0))?;
+        Ok(id)
+    }
+
+    /// The names of all reviews, newest first.
+    pub(crate) fn review_ids(&self) -> anyhow::Result<Vec<ReviewId>> {
+        let dir = self.dir.join(DIR);
+        let entries = match fs::read_dir(&dir) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read `{}`", dir.display()));
+            }
+        };
+        let mut ids: Vec<ReviewId> = entries
+            .filter_map(|entry| ReviewId::parse(entry.ok()?.file_name().to_str()?))
+            .collect();
+        ids.sort_by(|a, b| by_age(a).cmp(&by_age(b)).reverse());
+        Ok(ids)
+    }
+
+    /// Reads a review; `None` if it is not there, not sealed by this user or of another format.
+    pub(crate) fn review<T: DeserializeOwned>(&self, id: &ReviewId) -> anyhow::Result<Option<T>> {
+        // A review is a memory: one that can't be read is forgotten, whatever is wrong with it.
+        let bytes = read_plain(&self.review_dir(id).join(FILE)).ok().flatten();
+        let Some(text) = bytes.and_then(|bytes| String::from_utf8(bytes).ok()) else {
+            return Ok(None);
+        };
+        let Some(secret) = &self.secret else {
+            return Ok(None);
+        };
+        match secret.open(Purpose::Review, &text) {
+            Ok(review) => Ok(Some(review)),
+            Err(Broken::Foreign | Broken::Damaged(_)) => Ok(None),
+        }
+    }
+
+    /// Where a review lies.
+    pub(crate) fn review_dir(&self, id: &ReviewId) -> PathBuf {
+        self.dir.join(DIR).join(&id.0)
+    }
+}
+
+/// Reviews of the same second and target carry a number: shorter names are older.
+fn by_age(id: &ReviewId) -> (&str, usize, &str) {
+    (id.0.get(..15).unwrap_or(&id.0), id.0.len(), &id.0)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the store is a door to the file system"
+)]
+fn publish(making: tempfile::TempDir, target: PathBuf) -> anyhow::Result<()> {
+    if target.exists() {
+        bail!("`{}` is already there", target.display());
+    }
+    fs::rename(making.keep(), &target)
+        .with_context(|| format!("cannot keep the review in `{}`", target.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_review_id_stays_in_its_directory() {
+        assert!(ReviewId::parse("20261123-101500-main").is_some());
+        for bad in ["", "..", "../x", "a/b", ".new-1", "a\0b"] {
+            assert!(ReviewId::parse(bad).is_none(), "{bad:?}");
+        }
+        assert_eq!(slug("feature/ü ✓"), "feature");
+        assert_eq!(slug("///"), "change");
+    }
+}

@@ -1,0 +1,5 @@
+//! What every test stands on: a sealed-off place, and words that look secret only at run time.
+
+pub(crate) mod call;
+pub(crate) mod sandbox;
+pub(crate) mod token;
