@@ -9,7 +9,7 @@ use ignore::overrides::{Override, OverrideBuilder};
 
 use super::engine::Engine;
 use super::pack::{self, Builtin};
-use super::pattern::Pattern;
+use super::pattern::{Pattern, cut};
 use super::spec::{RuleError, RuleLevel, RuleSpec, is_rule_id};
 use crate::diff::RepoPath;
 use crate::finding::Severity;
@@ -18,8 +18,10 @@ use crate::finding::Severity;
 const ENGINE_VERSION: u32 = 1;
 /// Most rules of one repository.
 const MOST_RULES: usize = 1_000;
-/// Most bytes of all patterns of one repository.
+/// Most bytes of all patterns and globs of one repository.
 const MOST_PATTERN_BYTES: usize = 256 << 10;
+/// Most steps of all patterns of one repository: a quarter of a second of compiling.
+const MOST_PATTERN_STEPS: usize = 500_000;
 
 /// The rules one review uses. Built once, shared between threads.
 #[derive(Debug)]
@@ -73,11 +75,11 @@ impl RuleSet {
             .collect();
         let mut known: BTreeSet<&str> = BTreeSet::new();
         let mut globs = BTreeMap::new();
-        let mut pattern_bytes = 0;
+        let (mut bytes, mut steps) = (0, 0);
         for (count, spec) in specs.iter().enumerate() {
             let id = spec.id.clone();
             if !is_rule_id(&id) {
-                return Err(RuleError::Id { id });
+                return Err(RuleError::Id { id: cut(&id) });
             }
             if pack::builtin_rules().any(|builtin| builtin.id == id) {
                 return Err(RuleError::BuiltIn { id });
@@ -89,12 +91,32 @@ impl RuleSet {
                 let (limit, of) = (MOST_RULES, "in number");
                 return Err(RuleError::TooMany { id, limit, of });
             }
-            pattern_bytes += spec.added.as_ref().map_or(0, String::len);
-            if pattern_bytes > MOST_PATTERN_BYTES {
-                let (limit, of) = (MOST_PATTERN_BYTES, "bytes of patterns");
-                return Err(RuleError::TooMany { id, limit, of });
+            let bad = |detail| RuleError::Pattern {
+                id: spec.id.clone(),
+                detail,
+            };
+            let pattern = spec.added.as_deref().map(Pattern::read).transpose();
+            let pattern = pattern.map_err(bad)?;
+            bytes += spec
+                .added
+                .iter()
+                .chain(&spec.paths)
+                .map(String::len)
+                .sum::<usize>();
+            steps += pattern.as_ref().map_or(0, |pattern| pattern.steps);
+            for (spent, limit, of) in [
+                (bytes, MOST_PATTERN_BYTES, "bytes of patterns and globs"),
+                (steps, MOST_PATTERN_STEPS, "steps of patterns"),
+            ] {
+                if spent > limit {
+                    return Err(RuleError::TooMany { id, limit, of });
+                }
             }
-            rules.push(Rule::of_repository(spec, &mut globs)?);
+            pattern
+                .as_ref()
+                .map_or(Ok(()), Pattern::build)
+                .map_err(bad)?;
+            rules.push(Rule::of_repository(spec, pattern, &mut globs)?);
         }
         rules.retain_mut(|rule| rule.take_level(levels.get(&*rule.id)));
         Ok(Self::of(rules))
@@ -155,6 +177,7 @@ impl Rule {
 
     fn of_repository(
         spec: &RuleSpec,
+        pattern: Option<Pattern>,
         known_globs: &mut BTreeMap<Vec<String>, Arc<Override>>,
     ) -> Result<Self, RuleError> {
         let id = || spec.id.clone();
@@ -164,12 +187,6 @@ impl Rule {
         if spec.message.trim().is_empty() {
             return Err(RuleError::Message { id: id() });
         }
-        let pattern = spec
-            .added
-            .as_deref()
-            .map(Pattern::compile)
-            .transpose()
-            .map_err(|detail| RuleError::Pattern { id: id(), detail })?;
         let paths = match known_globs.get(&spec.paths) {
             _ if spec.paths.is_empty() => None,
             Some(known) => Some(Arc::clone(known)),
@@ -196,7 +213,7 @@ impl Rule {
             check: Check::House {
                 paths,
                 message: spec.message.as_str().into(),
-                globs: spec.paths.join(" ").into(),
+                globs: cut(&spec.paths.join(" ")).into(),
             },
             patterns: pattern.into_iter().map(Arc::new).collect(),
             fingerprint: print.finish(),
@@ -235,8 +252,8 @@ pub(super) fn globs_match(globs: &Override, path: &RepoPath) -> bool {
 fn read_globs(spec: &RuleSpec) -> Result<Override, RuleError> {
     let bad = |glob: &str, detail: String| RuleError::Glob {
         id: spec.id.clone(),
-        glob: glob.to_owned(),
-        detail,
+        glob: cut(glob),
+        detail: cut(&detail),
     };
     let mut builder = OverrideBuilder::new("");
     for glob in &spec.paths {
