@@ -246,12 +246,12 @@ impl<'t> Grounds<'t> {
         let head = self.tree.texts.text(Side::Head, path);
         let redacted = self.tree.texts.text(Side::Redacted, path);
         for text in [&head, &redacted].into_iter().flatten() {
-            if let Some(lines) = find(quote, path, &Text::exact(text), near) {
+            if let Some(lines) = find(quote, &Text::exact(text), near) {
                 return Some(where_found(lines, cited));
             }
         }
         for text in [&head, &redacted].into_iter().flatten() {
-            if let Some(lines) = find(quote, path, &Text::squeezed(text), near) {
+            if let Some(lines) = find(quote, &Text::squeezed(text), near) {
                 return Some(QuoteEvidence::WhitespaceDiffers { lines });
             }
         }
@@ -267,8 +267,7 @@ impl<'t> Grounds<'t> {
         let path = self.base_paths.get(path).copied().unwrap_or(path);
         let text = self.tree.texts.text(Side::Base, path)?;
         let near = cited.first().map(|lines| lines.start);
-        find(quote, path, &Text::exact(&text), near)
-            .or_else(|| find(quote, path, &Text::squeezed(&text), near))
+        find(quote, &Text::exact(&text), near).or_else(|| find(quote, &Text::squeezed(&text), near))
     }
 
     /// What the quoted code has to do with the change. A place whose lines were wrong or not given
@@ -353,16 +352,11 @@ impl<'t> Grounds<'t> {
 }
 
 /// Finds a quote as it is, then without what agents add to quotes.
-fn find(
-    quote: &Quote<'_>,
-    path: &RepoPath,
-    text: &Text<'_>,
-    near: Option<u32>,
-) -> Option<LineRange> {
+fn find(quote: &Quote<'_>, text: &Text<'_>, near: Option<u32>) -> Option<LineRange> {
     quote
         .find(text, near)
         .or_else(|| quote.without_signs()?.find(text, near))
-        .or_else(|| quote.without_file_name(path.file_name())?.find(text, near))
+        .or_else(|| quote.with_gaps()?.find(text, near))
 }
 
 fn where_found(lines: LineRange, cited: &[LineRange]) -> QuoteEvidence {

@@ -29,7 +29,12 @@ impl<'q> Quote<'q> {
         let mut letters = 0;
         for line in text.split('\n').take(MOST_LINES) {
             let line = line.trim_end();
-            if is_left_out(line) {
+            if names_file(line) {
+                // A second file name: what follows stands elsewhere.
+                if letters > 0 {
+                    break;
+                }
+            } else if is_left_out(line) {
                 stretches.push(Vec::new());
             } else if !(line.is_empty() && stretches.last().is_some_and(Vec::is_empty)) {
                 letters += line.chars().filter(|c| c.is_alphanumeric()).count();
@@ -63,20 +68,28 @@ impl<'q> Quote<'q> {
         })
     }
 
-    /// The quote without a first line that is a comment naming the file.
-    pub(super) fn without_file_name(&self, name: &[u8]) -> Option<Self> {
-        let first = self.stretches.first()?.first()?;
-        let names = first.ends_with(name) && first.len() < name.len() + 300;
-        let comment = [b"//".as_slice(), b"#", b"--", b"/*", b"<!--", b";"]
-            .iter()
-            .any(|mark| first.starts_with(mark));
-        if !names || !comment {
-            return None;
+    /// The quote with only the longest part of each line from which something was left out, if
+    /// there is such a line.
+    pub(super) fn with_gaps(&self) -> Option<Self> {
+        let mut stretches = Vec::new();
+        let mut gaps = false;
+        for stretch in &self.stretches {
+            let mut whole = Vec::new();
+            for line in stretch {
+                match longest_part(line) {
+                    Some(part) => {
+                        gaps = true;
+                        stretches.push(std::mem::take(&mut whole));
+                        stretches.push(vec![part]);
+                    }
+                    None => whole.push(*line),
+                }
+            }
+            stretches.push(whole);
         }
-        let mut rest = self.clone();
-        rest.stretches[0].remove(0);
-        rest.stretches.retain(|stretch| !stretch.is_empty());
-        (!rest.stretches.is_empty()).then_some(rest)
+        stretches.retain(|stretch| stretch.iter().any(|line| !line.is_empty()));
+        stretches.truncate(MOST_STRETCHES);
+        (gaps && !stretches.is_empty()).then_some(Self { stretches })
     }
 
     /// Finds the quote in `text`, nearest to the line `near`. Returns its lines.
@@ -167,7 +180,14 @@ impl<'t> Text<'t> {
         let starts = match wanted.as_slice() {
             [] => Vec::new(),
             [line] => self.with_part(line),
-            lines => self.with_lines(lines),
+            lines => {
+                let mut starts = self.with_lines(lines, |line| line);
+                if starts.is_empty() && !self.squeezed {
+                    starts = self.with_lines(lines, <[u8]>::trim_ascii);
+                    starts.retain(|start| self.is_shifted(*start, lines));
+                }
+                starts
+            }
         };
         Standing {
             starts,
@@ -192,8 +212,23 @@ impl<'t> Text<'t> {
             .collect()
     }
 
-    /// Where several lines stand together (Knuth, Morris, Pratt: linear in both lengths).
-    fn with_lines(&self, wanted: &[Cow<'_, [u8]>]) -> Vec<usize> {
+    /// True when the lines from `start` on differ from the wanted ones by the same indentation.
+    fn is_shifted(&self, start: usize, wanted: &[Cow<'_, [u8]>]) -> bool {
+        let mut shifts = self.lines[start..]
+            .iter()
+            .zip(wanted)
+            .filter(|(_, line)| !line.is_empty())
+            .map(|((_, own), line)| shift(own, line));
+        match shifts.next() {
+            Some(Some(first)) => shifts.all(|other| other == Some(first)),
+            _ => false,
+        }
+    }
+
+    /// Where several lines stand together, seen through `view` (Knuth, Morris, Pratt: linear in
+    /// both lengths).
+    fn with_lines(&self, wanted: &[Cow<'_, [u8]>], view: fn(&[u8]) -> &[u8]) -> Vec<usize> {
+        let wanted: Vec<&[u8]> = wanted.iter().map(|line| view(line)).collect();
         let mut fallback = vec![0; wanted.len()];
         let mut matched = 0;
         for at in 1..wanted.len() {
@@ -206,10 +241,11 @@ impl<'t> Text<'t> {
         let mut found = Vec::new();
         matched = 0;
         for (at, (_, line)) in self.lines.iter().enumerate() {
-            while matched > 0 && *line != wanted[matched] {
+            let line = view(line);
+            while matched > 0 && line != wanted[matched] {
                 matched = fallback[matched - 1];
             }
-            matched += usize::from(*line == wanted[matched]);
+            matched += usize::from(line == wanted[matched]);
             if matched == wanted.len() {
                 found.push(at + 1 - matched);
                 matched = fallback[matched - 1];
@@ -236,6 +272,49 @@ fn numbered(text: &[u8]) -> impl Iterator<Item = (u32, &[u8])> {
 fn squeeze(line: &[u8]) -> Vec<u8> {
     let kept = line.iter().filter(|byte| !byte.is_ascii_whitespace());
     kept.copied().collect()
+}
+
+/// By how much one line is indented more than another, and which; `None` when their indentations
+/// have nothing in common.
+fn shift<'l>(own: &'l [u8], wanted: &'l [u8]) -> Option<(bool, &'l [u8])> {
+    let indent = |line: &'l [u8]| &line[..line.len() - line.trim_ascii_start().len()];
+    let (own, wanted) = (indent(own), indent(wanted));
+    match own.strip_suffix(wanted) {
+        Some(more) => Some((true, more)),
+        None => wanted.strip_suffix(own).map(|more| (false, more)),
+    }
+}
+
+/// The longest part of a line between `...`; `None` without one, or when it proves too little.
+fn longest_part(line: &[u8]) -> Option<&[u8]> {
+    let text = std::str::from_utf8(line).ok()?;
+    if !(text.contains("...") || text.contains('…')) {
+        return None;
+    }
+    let parts = text.split("...").flat_map(|part| part.split('…'));
+    let part = parts.map(str::trim).max_by_key(|part| part.len())?;
+    (part.len() >= LEAST_PART).then_some(part.as_bytes())
+}
+
+/// A comment that is nothing but a path, with or without lines: agents put it over an excerpt.
+fn names_file(line: &str) -> bool {
+    let line = line.trim();
+    let marks = |c: char| matches!(c, '/' | '#' | '*' | '-' | ';' | '<' | '>' | '!' | ' ' | '%');
+    let inner = line.trim_start_matches(marks).trim_end_matches(marks);
+    let marked = line.len() - line.trim_start_matches(marks).len() > 0;
+    let path = inner.split(':').next().unwrap_or(inner);
+    let said_lines = inner[path.len()..]
+        .chars()
+        .all(|c| c.is_ascii_digit() || matches!(c, ':' | '-' | '–' | ','));
+    let named = path
+        .rsplit_once('.')
+        .is_some_and(|(stem, end)| !stem.is_empty() && (1..=10).contains(&end.len()));
+    marked
+        && said_lines
+        && named
+        && path
+            .chars()
+            .all(|c| c.is_alphanumeric() || "/._-+@".contains(c))
 }
 
 /// A line that says that lines were left out.
@@ -311,15 +390,56 @@ mod tests {
     }
 
     #[test]
-    fn patch_signs_and_file_names_can_be_taken_off() {
+    fn patch_signs_can_be_taken_off() {
         let quote = Quote::new("+    let a = 1;\n-    call(a);").unwrap();
         let plain = quote.without_signs().unwrap();
         assert!(plain.find(&Text::exact(FILE.as_bytes()), None).is_some());
         assert_eq!(Quote::new("    let a = 1;").unwrap().without_signs(), None);
-        let quote = Quote::new("// src/one.rs\nfn one() {").unwrap();
-        let plain = quote.without_file_name(b"one.rs").unwrap();
-        assert!(plain.find(&Text::exact(FILE.as_bytes()), None).is_some());
-        assert_eq!(quote.without_file_name(b"two.rs"), None);
+    }
+
+    #[test]
+    fn a_comment_that_names_the_file_is_no_part_of_the_quote() {
+        for name in [
+            "// src/one.rs",
+            "# one.rs:1",
+            "<!-- src/one.rs:1-4 -->",
+            "/* one.rs */",
+        ] {
+            let quote = format!("{name}\nfn one() {{\n    let a = 1;\n\n// two.rs\nelsewhere();");
+            assert_eq!(find(&quote, None), Some((1, 2)), "{name}");
+        }
+        for code in [
+            "// see one.rs",
+            "one.rs",
+            "// one",
+            "#include <a.h>",
+            "// a.rs: x",
+        ] {
+            assert!(!names_file(code), "{code}");
+        }
+    }
+
+    #[test]
+    fn excerpts_may_be_shifted_as_a_whole() {
+        assert_eq!(find("let a = 1;\ncall(a);", None), Some((2, 3)));
+        assert_eq!(
+            find("        let a = 1;\n        call(a);", None),
+            Some((2, 3))
+        );
+        assert_eq!(find("  let a = 1;\n    call(a);", None), None);
+        assert_eq!(find("fn two() {\nlet b = 2;", None), None);
+    }
+
+    #[test]
+    fn lines_may_have_gaps() {
+        let text = b"call_with(first, second, third) {\nnext();\n";
+        let quote = Quote::new("call_with(first, ...) {\nnext();").unwrap();
+        assert_eq!(quote.find(&Text::exact(text), None), None);
+        let gaps = quote.with_gaps().unwrap();
+        let found = gaps.find(&Text::exact(text), None).unwrap();
+        assert_eq!((found.start, found.end), (1, 2));
+        assert_eq!(Quote::new("call_with(a, b)").unwrap().with_gaps(), None);
+        assert_eq!(Quote::new("func(a, ...)").unwrap().with_gaps(), None);
     }
 
     #[test]

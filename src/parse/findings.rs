@@ -160,7 +160,12 @@ fn opens_finding(head: &Head, stand: Stand) -> bool {
                 && set
                 && (placed || (stand.opens_block && head.weight != Weight::Bold))
         }
-        Lead::Bare => set && placed && head.label.is_some(),
+        Lead::Bare => {
+            // `**File:**` names a field of a finding, not one.
+            let phrase = head.title.contains(' ');
+            let in_place = head.frame == Frame::Heading && stand.room == Room::Severity;
+            set && placed && phrase && (head.label.is_some() || in_place)
+        }
     }
 }
 
@@ -375,6 +380,10 @@ mod tests {
             ),
             (
                 "S1: It leaks\n\nbody\n\nS2: It hangs",
+                vec!["It leaks", "It hangs"],
+            ),
+            (
+                "#### I1. It leaks\n**File:** `a.rs:1` (important, gap)\n#### It hangs — `b.rs:2`",
                 vec!["It leaks", "It hangs"],
             ),
             ("None.\n\n- **Not** this", vec![]),

@@ -239,6 +239,13 @@ fn title_and_places(
         let after = after.strip_prefix([':', '(']).unwrap_or(after).trim_start();
         let dash = separator_at(after);
         let after = after[dash.unwrap_or(0)..].trim_start();
+        let word = ["in ", "at ", "| "]
+            .iter()
+            .find_map(|word| after.strip_prefix(word));
+        let after = match word {
+            Some(rest) if rest.starts_with(['`', '[']) => rest,
+            _ => after,
+        };
         if let Some((places, tail)) = location::leading(after) {
             return (text[..end].to_owned(), with_tail(places, tail), tail);
         }
@@ -461,6 +468,8 @@ I1 (important, gap): The lock leaks — `src/a.rs:3`
     S1|The lock leaks|-|-|src/a.rs:3-3
 `[IMPORTANT]` src/a.rs:3 — The lock leaks
     tag|The lock leaks|important|-|src/a.rs:3-3
+S1. **The lock leaks** in `src/a.rs`
+    S1|The lock leaks|-|-|src/a.rs
 S1. **The `**` glob leaks** — `src/**/a.rs`
     S1|The `**` glob leaks — `src/**/a.rs`|-|-|
 S4. **The lock leaks** — commit `99aa4e3` body
@@ -477,7 +486,7 @@ S4. **The lock leaks** — commit `99aa4e3` body
             assert_eq!(shown(line), want.trim(), "{line}");
             count += 1;
         }
-        assert_eq!(count, 29);
+        assert_eq!(count, 30);
     }
 
     #[test]
