@@ -49,8 +49,14 @@ pub(crate) struct Global {
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct ScopeArgs {
     /// What is staged, instead of the current branch
-    #[arg(long, conflicts_with_all = ["commit", "range", "base"])]
+    #[arg(long, conflicts_with_all = ["worktree", "commit", "range", "base"])]
     pub(crate) staged: bool,
+    /// What is not committed yet, staged or not
+    #[arg(long, conflicts_with_all = ["commit", "range", "base"])]
+    pub(crate) worktree: bool,
+    /// With --worktree: also files that Git neither tracks nor ignores
+    #[arg(long, requires = "worktree")]
+    pub(crate) untracked: bool,
     /// One commit, against its first parent
     #[arg(long, value_name = "REV", conflicts_with_all = ["range", "base"])]
     pub(crate) commit: Option<String>,
@@ -139,7 +145,7 @@ pub(crate) enum Command {
         #[command(flatten)]
         scope: ScopeArgs,
         /// The same as --range
-        #[arg(value_name = "A..B", conflicts_with_all = ["staged", "commit", "range", "base"])]
+        #[arg(value_name = "A..B", conflicts_with_all = ["staged", "worktree", "commit", "range", "base"])]
         between: Option<String>,
     },
     /// Print the findings that a raw review holds

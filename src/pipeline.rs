@@ -31,6 +31,11 @@ use reading::{ReadUnit, Reading};
 pub(crate) enum Scope {
     /// The index against HEAD.
     Staged,
+    /// The files on disk against HEAD.
+    Worktree {
+        /// Also those that Git does not track.
+        untracked: bool,
+    },
     /// The checked-out branch, from where it left the base.
     Branch {
         /// A base given by hand.
@@ -62,6 +67,7 @@ impl Scope {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Staged => "staged",
+            Self::Worktree { .. } => "worktree",
             Self::Branch { .. } => "branch",
             Self::Commit { .. } => "commit",
             Self::Range { .. } => "range",
@@ -90,9 +96,9 @@ impl Session {
         let mut positions = Positions::default();
         let mut agent = AgentReport::default();
         for target in targets {
-            let in_force = self.in_force(&target)?;
-            let rules = rule_set(&in_force.settings)?;
             let change_set = self.change_set(&target)?;
+            let in_force = self.in_force(&target, &change_set.head)?;
+            let rules = rule_set(&in_force.settings)?;
             let reading = self.read(&target, change_set, &in_force.settings, &rules, asking)?;
             self.store_receipts(&reading, asking);
             agent.add(&reading);
@@ -172,7 +178,7 @@ impl Session {
                 tree: target.base.tree.to_string(),
                 why: target.base.why,
             },
-            head: target.head.map(|id| id.to_string()),
+            head: target.head.commit().map(|id| id.to_string()),
             protected: target.protected,
             commits: target.commits.len(),
             units: reading.units.iter().map(ReadUnit::report).collect(),
