@@ -3,11 +3,12 @@
 //! Facts take no part in clusters or votes: they neither change them nor are changed.
 
 use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::group::{Group, NAMED};
 use super::linkage::JOINS;
 use super::pairs::{Comparison, Likelihood, fraction};
-use super::statement::{Statement, is_same_line};
+use super::statement::{PLACES_LIMIT, Statement, is_same_line};
 use super::voice::{Voice, agents};
 use super::{Likeness, Member};
 use crate::finding::Location;
@@ -57,10 +58,7 @@ struct Candidate {
 ///
 /// Words are valued over facts and opinions together, facts as one more agent.
 fn candidates(facts: &[Voice<'_>], opinions: &[Voice<'_>], groups: &[Group<'_>]) -> Vec<Candidate> {
-    let near: Vec<(usize, usize)> = (0..facts.len())
-        .flat_map(|fact| (0..groups.len()).map(move |group| (fact, group)))
-        .filter(|(fact, group)| shares_line(&facts[*fact], &groups[*group], opinions))
-        .collect();
+    let near = near(facts, opinions, groups);
     if near.is_empty() {
         return Vec::new();
     }
@@ -101,16 +99,34 @@ fn candidates(facts: &[Voice<'_>], opinions: &[Voice<'_>], groups: &[Group<'_>])
         .collect()
 }
 
-fn shares_line(fact: &Voice<'_>, group: &Group<'_>, opinions: &[Voice<'_>]) -> bool {
-    let of_fact: Vec<&Location> = places(fact).collect();
-    group
-        .opinions
-        .iter()
-        .flat_map(|member| places(&opinions[*member]))
-        .any(|place| of_fact.iter().any(|fact| is_same_line(fact, place)))
+/// The facts and groups that share a line, ascending.
+fn near(
+    facts: &[Voice<'_>],
+    opinions: &[Voice<'_>],
+    groups: &[Group<'_>],
+) -> BTreeSet<(usize, usize)> {
+    // Paths that end alike end in the same name.
+    let mut by_name: BTreeMap<&[u8], Vec<(usize, &Location)>> = BTreeMap::new();
+    for (fact, voice) in facts.iter().enumerate() {
+        for place in places(voice) {
+            let of_name = by_name.entry(place.path.file_name()).or_default();
+            of_name.push((fact, place));
+        }
+    }
+    let mut near = BTreeSet::new();
+    for (group, voices) in groups.iter().enumerate() {
+        for place in voices.opinions.iter().flat_map(|it| places(&opinions[*it])) {
+            for (fact, of_fact) in by_name.get(place.path.file_name()).into_iter().flatten() {
+                if is_same_line(of_fact, place) {
+                    near.insert((*fact, group));
+                }
+            }
+        }
+    }
+    near
 }
 
 fn places<'a>(voice: &Voice<'a>) -> impl Iterator<Item = &'a Location> + use<'a> {
     let raw = voice.first();
-    raw.locations.iter()
+    raw.locations.iter().take(PLACES_LIMIT)
 }

@@ -98,7 +98,8 @@ pub(crate) struct Consolidation {
     pub(crate) observations: Vec<Observation>,
     /// What was thrown out: here only what its own agent took back, later what the lead drops.
     pub(crate) dropped: Vec<Dropped>,
-    /// Findings that stay apart though they may be the same, the likeliest first.
+    /// Raw findings that ended apart though they may state the same, the likeliest first; the
+    /// likeliest two of each two places.
     pub(crate) maybe_same: Vec<Likeness>,
 }
 
@@ -221,23 +222,10 @@ pub(crate) fn consolidate(raw: &[RawFinding], settings: &Settings) -> Consolidat
     consolidation
         .dropped
         .sort_by(|a, b| (&a.members, &a.reason).cmp(&(&b.members, &b.reason)));
-    let mut tellers = Vec::with_capacity(groups.len());
     for group in &groups {
-        tellers.push(telling::tell(
-            group,
-            &opinions,
-            settings,
-            &mut consolidation,
-        ));
+        telling::tell(group, &opinions, settings, &mut consolidation);
     }
-    consolidation.maybe_same = perhaps
-        .into_iter()
-        .map(|(one, two, likeness)| Likeness {
-            first: tellers[one].clone(),
-            second: tellers[two].clone(),
-            ..likeness
-        })
-        .collect();
+    consolidation.maybe_same = perhaps;
     consolidation.observations.sort_by(|a, b| {
         order::by_place(&a.locations, &b.locations).then(a.members.cmp(&b.members))
     });
