@@ -16,6 +16,10 @@ use crate::finding::Location;
 /// The name of the built-in reviewer whose findings are facts.
 pub(crate) const RULES_AGENT: &str = "rules";
 
+/// How many places of facts and opinions are compared; an honest change needs some thousands.
+/// Facts beyond are shown by themselves.
+const COMPARED: usize = 5_000_000;
+
 /// Shows each fact with the group that states the same at the same line, or in a group of its
 /// own. A group takes one fact at most: two facts are two findings.
 pub(super) fn join<'a>(
@@ -79,21 +83,17 @@ fn candidates(facts: &[Voice<'_>], opinions: &[Voice<'_>], groups: &[Group<'_>])
                 .map(|member| comparison.between(*member, second))
                 .collect();
             let mean = likelihoods.iter().sum::<Likelihood>() / members.len() as u64;
-            let likenesses = members
-                .iter()
-                .zip(&likelihoods)
-                .map(|(member, likelihood)| Likeness {
-                    first: Member::of(opinions[*member].first()),
-                    second: Member::of(facts[fact].first()),
-                    p: fraction(*likelihood),
-                    shared: comparison.shared(*member, second, NAMED),
-                })
-                .collect();
-            (mean >= JOINS).then_some(Candidate {
+            let likeness = |(member, likelihood): (&usize, &Likelihood)| Likeness {
+                first: Member::of(opinions[*member].first()),
+                second: Member::of(facts[fact].first()),
+                p: fraction(*likelihood),
+                shared: comparison.shared(*member, second, NAMED),
+            };
+            (mean >= JOINS).then(|| Candidate {
                 fact,
                 group,
                 mean,
-                likenesses,
+                likenesses: members.iter().zip(&likelihoods).map(likeness).collect(),
             })
         })
         .collect()
@@ -113,17 +113,19 @@ fn near(
             of_name.push((fact, place));
         }
     }
-    let mut near = BTreeSet::new();
-    for (group, voices) in groups.iter().enumerate() {
-        for place in voices.opinions.iter().flat_map(|it| places(&opinions[*it])) {
-            for (fact, of_fact) in by_name.get(place.path.file_name()).into_iter().flatten() {
-                if is_same_line(of_fact, place) {
-                    near.insert((*fact, group));
-                }
-            }
-        }
-    }
-    near
+    groups
+        .iter()
+        .enumerate()
+        .flat_map(|(group, voices)| voices.opinions.iter().map(move |opinion| (group, opinion)))
+        .flat_map(|(group, opinion)| places(&opinions[*opinion]).map(move |place| (group, place)))
+        .flat_map(|(group, place)| {
+            let named = by_name.get(place.path.file_name()).into_iter().flatten();
+            named.map(move |(fact, of_fact)| (*fact, *of_fact, group, place))
+        })
+        .take(COMPARED)
+        .filter(|(_, of_fact, _, place)| is_same_line(of_fact, place))
+        .map(|(fact, _, group, _)| (fact, group))
+        .collect()
 }
 
 fn places<'a>(voice: &Voice<'a>) -> impl Iterator<Item = &'a Location> + use<'a> {
