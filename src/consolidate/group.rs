@@ -15,7 +15,7 @@ const PERHAPS: Likelihood = CERTAIN / 20;
 const PERHAPS_LEAST: usize = 10;
 /// See [`PERHAPS_LEAST`].
 const PERHAPS_PER: usize = 4;
-/// In clusters of more members the likeness is noted to the teller's words only.
+/// In clusters of more members only the likeness to the first one is noted.
 const FEW: usize = 12;
 /// How many shared words are named.
 pub(super) const NAMED: usize = 5;
@@ -28,6 +28,7 @@ pub(super) struct Group<'a> {
     pub(super) fact: Option<&'a Voice<'a>>,
     /// The mean likelihood over all pairs of opinions.
     pub(super) mean: Option<Likelihood>,
+    /// How alike they are.
     pub(super) likenesses: Vec<Likeness>,
 }
 

@@ -17,6 +17,7 @@ use crate::finding::{Kind, Location, RawFinding, Severity};
 
 /// Below this mean likelihood a merge is worth a second look.
 const DOUBTFUL: Likelihood = CERTAIN / 10 * 6;
+
 /// Adds what the group states to the consolidation.
 pub(super) fn tell(
     group: &Group<'_>,
