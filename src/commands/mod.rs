@@ -1,4 +1,4 @@
-//! The commands: each reads its input, calls the rooms and writes its result.
-//! Which command was meant, and where input comes from, is left to the program.
+//! One file per subcommand: flags in, one library call, result out.
+//! What a command does is left to the rooms; which one runs is left to `cli`.
 
 pub(crate) mod consolidate;
