@@ -78,6 +78,16 @@ pub(crate) enum Format {
     Json,
 }
 
+/// How to print a change set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PatchFormat {
+    /// As `git diff` prints it
+    #[default]
+    Patch,
+    /// For programs
+    Json,
+}
+
 /// How to print a result that only programs read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum JsonOnly {
@@ -147,6 +157,18 @@ pub(crate) enum Command {
         /// The same as --range
         #[arg(value_name = "A..B", conflicts_with_all = ["staged", "worktree", "commit", "range", "base"])]
         between: Option<String>,
+        /// Count the changed lines of each file instead
+        #[arg(long)]
+        stat: bool,
+        /// How to print it; JSON has the units with their keys, classes and hunks
+        #[arg(
+            long,
+            value_enum,
+            default_value_t,
+            value_name = "FORMAT",
+            conflicts_with = "stat"
+        )]
+        format: PatchFormat,
     },
     /// Print the findings that a raw review holds
     Parse {

@@ -11,12 +11,13 @@
 //! - The doors, the only modules that touch the outside: [`git`], [`store`], [`process`], [`env`],
 //!   [`ui`], and [`hooks`] for the hooks' files.
 //! - The rooms: [`config`] (what is in force), [`pushed`] and [`owed`] (what must be reviewed),
-//!   [`units`] (how each file is treated), [`rules`] (the built-in reviewer), [`ledger`] (what was
+//!   [`units`] (how each file is treated), [`change_set`] (a change for people and programs), [`rules`] (the built-in reviewer), [`ledger`] (what was
 //!   decided), [`gate`] (may it leave?), [`report`] (one value, several renderings).
 //! - [`cli`] and [`commands`]: the command line.
 //!
 //! Rooms call doors and use plain values; only the pipeline and the commands call rooms.
 
+mod change_set;
 mod cli;
 mod commands;
 mod config;
@@ -48,6 +49,7 @@ use std::process::ExitCode;
 pub use cli::Cli;
 
 use cli::Command;
+use commands::diff::Shape;
 use error::Exit;
 use ui::{Ui, Volume};
 
@@ -69,9 +71,12 @@ pub fn run(cli: &Cli) -> ExitCode {
             commands::resolve::reopen(ids, message.as_deref(), &ui)
         }
         Some(Command::Explain { scope, config }) => commands::explain::run(scope, *config, &ui),
-        Some(Command::Diff { scope, between }) => {
-            commands::diff::run(scope, between.as_deref(), &ui)
-        }
+        Some(Command::Diff {
+            scope,
+            between,
+            stat,
+            format,
+        }) => commands::diff::run(scope, between.as_deref(), Shape::of(*stat, *format), &ui),
         Some(Command::Parse { input, format }) => commands::standalone::parse(input, *format, &ui),
         Some(Command::Consolidate {
             inputs,
