@@ -41,9 +41,14 @@ pub(in crate::git) fn changed(old: &[u32], new: &[u32]) -> (Vec<bool>, Vec<bool>
         kept.iter().map(|line| lines[*line]).collect()
     };
     let mut search = Search::new(pick(old, &kept_old), pick(new, &kept_new));
-    search.run(&mut |line| removed[kept_old[line]] = true, &mut |line| {
-        added[kept_new[line]] = true
-    });
+    search.run(
+        &mut |line| {
+            removed[kept_old[line]] = true;
+        },
+        &mut |line| {
+            added[kept_new[line]] = true;
+        },
+    );
     (removed, added)
 }
 

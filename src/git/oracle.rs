@@ -445,6 +445,31 @@ fn contents_are_compared_up_to_a_thousand_by_a_thousand_files() {
 }
 
 #[test]
+fn attributes_neither_hide_nor_relabel() {
+    let fixture = Fixture::new();
+    let rules = b"* -diff -text\n*.zero diff\n*.rs binary\n";
+    fixture.write(".gitattributes", rules);
+    fixture.write(".git/info/attributes", rules);
+    let tree = |text: &[u8], zero: &[u8]| {
+        fixture.tree(&[
+            ("100644", ".gitattributes", rules),
+            ("100644", "a.rs", text),
+            ("100644", "b.zero", zero),
+        ])
+    };
+    let (old, new) = (tree(b"a\n", b"\0"), tree(b"b\n", b"\0\0"));
+    let hidden = theirs(&fixture, &old, &new);
+    assert!(String::from_utf8_lossy(&hidden).contains("Binary files a/a.rs and b/a.rs differ"));
+    let shown = ours(&fixture.repo(), &old, &new);
+    let shown = String::from_utf8_lossy(&shown);
+    assert!(shown.contains("-a\n+b\n"), "{shown}");
+    assert!(
+        shown.contains("Binary files a/b.zero and b/b.zero differ"),
+        "{shown}"
+    );
+}
+
+#[test]
 fn long_scripts_are_given_up_where_git_gives_up() {
     let fixture = Fixture::new();
     let mut random = Random::new(0);
