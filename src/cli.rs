@@ -21,7 +21,7 @@ Exit codes: 0 pass, 1 blocked by findings, 2 could not run, 3 not everything was
 
 /// Reviews a change before it leaves your machine, and holds the push while a problem stands.
 #[derive(Debug, Parser)]
-#[command(name = "deep-review", version, about, after_help = EXAMPLES, args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
+#[command(name = "deep-review", version, about, after_help = EXAMPLES, disable_help_subcommand = true)]
 pub struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -46,7 +46,7 @@ pub(crate) struct Global {
 }
 
 /// What to look at.
-#[derive(Clone, Debug, Default, Args)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 pub(crate) struct ScopeArgs {
     /// What is staged, instead of the current branch
     #[arg(long, conflicts_with_all = ["worktree", "commit", "range", "base"])]
@@ -97,7 +97,7 @@ pub(crate) enum JsonOnly {
 }
 
 /// A review asked for by hand.
-#[derive(Clone, Debug, Default, Args)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 pub(crate) struct ReviewArgs {
     #[command(flatten)]
     pub(crate) scope: ScopeArgs,

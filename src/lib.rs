@@ -48,9 +48,11 @@ use std::process::ExitCode;
 
 pub use cli::Cli;
 
-use cli::Command;
+use anyhow::anyhow;
+
+use cli::{Command, ReviewArgs};
 use commands::diff::Shape;
-use error::Exit;
+use error::{Exit, HintExt};
 use ui::{Ui, Volume};
 
 /// Runs a command line; what went wrong is on standard error, what it means in the exit code.
@@ -63,6 +65,8 @@ pub fn run(cli: &Cli) -> ExitCode {
     let ui = Ui::new(cli.global.color, volume);
     let done = match &cli.command {
         None => commands::review::run(&cli.review, &ui),
+        // clap could refuse these too, but then `-q` before a command with them.
+        Some(_) if cli.review != ReviewArgs::default() => misplaced(),
         Some(Command::Gate { scope, format }) => commands::gate::run(scope, *format, &ui),
         Some(Command::Status { format }) => commands::status::run(*format, &ui),
         Some(Command::Findings(arguments)) => commands::findings::run(arguments, &ui),
@@ -93,4 +97,11 @@ pub fn run(cli: &Cli) -> ExitCode {
         Exit::CouldNotRun
     });
     ExitCode::from(exit as u8)
+}
+
+fn misplaced() -> anyhow::Result<Exit> {
+    Err(anyhow!(
+        "an option of a review stands before the name of a command"
+    ))
+    .hint("write it behind the name, as in `deep-review gate --staged`")
 }

@@ -1,6 +1,8 @@
 //! The program as its users meet it: real repositories, real pushes, real stores.
 //! What a value-in, value-out test can show is tested beside the code.
 
+mod config;
+mod crash;
 mod history;
 mod hooks;
 mod pushed_refs;
@@ -8,3 +10,4 @@ mod resolving;
 mod store;
 mod support;
 mod surroundings;
+mod usage;
