@@ -49,8 +49,14 @@ pub(crate) struct Global {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 pub(crate) struct ScopeArgs {
     /// What is staged, instead of the current branch
-    #[arg(long, conflicts_with_all = ["commit", "range", "base"])]
+    #[arg(long, conflicts_with_all = ["worktree", "commit", "range", "base"])]
     pub(crate) staged: bool,
+    /// What is not committed yet, staged or not
+    #[arg(long, conflicts_with_all = ["commit", "range", "base"])]
+    pub(crate) worktree: bool,
+    /// With --worktree: also files that Git neither tracks nor ignores
+    #[arg(long, requires = "worktree")]
+    pub(crate) untracked: bool,
     /// One commit, against its first parent
     #[arg(long, value_name = "REV", conflicts_with_all = ["range", "base"])]
     pub(crate) commit: Option<String>,
@@ -68,6 +74,16 @@ pub(crate) enum Format {
     /// For people
     #[default]
     Terminal,
+    /// For programs
+    Json,
+}
+
+/// How to print a change set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PatchFormat {
+    /// As `git diff` prints it
+    #[default]
+    Patch,
     /// For programs
     Json,
 }
@@ -139,8 +155,20 @@ pub(crate) enum Command {
         #[command(flatten)]
         scope: ScopeArgs,
         /// The same as --range
-        #[arg(value_name = "A..B", conflicts_with_all = ["staged", "commit", "range", "base"])]
+        #[arg(value_name = "A..B", conflicts_with_all = ["staged", "worktree", "commit", "range", "base"])]
         between: Option<String>,
+        /// Count the changed lines of each file instead
+        #[arg(long)]
+        stat: bool,
+        /// How to print it; JSON has the units with their keys, classes and hunks
+        #[arg(
+            long,
+            value_enum,
+            default_value_t,
+            value_name = "FORMAT",
+            conflicts_with = "stat"
+        )]
+        format: PatchFormat,
     },
     /// Print the findings that a raw review holds
     Parse {

@@ -11,12 +11,13 @@
 //! - The doors, the only modules that touch the outside: [`git`], [`store`], [`process`], [`env`],
 //!   [`ui`], and [`hooks`] for the hooks' files.
 //! - The rooms: [`config`] (what is in force), [`pushed`] and [`owed`] (what must be reviewed),
-//!   [`units`] (how each file is treated), [`rules`] (the built-in reviewer), [`ledger`] (what was
+//!   [`units`] (how each file is treated), [`change_set`] (a change for people and programs), [`rules`] (the built-in reviewer), [`ledger`] (what was
 //!   decided), [`gate`] (may it leave?), [`report`] (one value, several renderings).
 //! - [`cli`] and [`commands`]: the command line.
 //!
 //! Rooms call doors and use plain values; only the pipeline and the commands call rooms.
 
+mod change_set;
 mod cli;
 mod commands;
 mod config;
@@ -27,6 +28,7 @@ mod error;
 mod finding;
 mod gate;
 mod git;
+mod ground;
 mod hooks;
 mod ledger;
 mod owed;
@@ -49,11 +51,12 @@ pub use cli::Cli;
 use anyhow::anyhow;
 
 use cli::{Command, ReviewArgs};
+use commands::diff::Shape;
 use error::{Exit, HintExt};
 use ui::{Ui, Volume};
 
 /// Runs a command line; what went wrong is on standard error, what it means in the exit code.
-pub fn run(cli: Cli) -> ExitCode {
+pub fn run(cli: &Cli) -> ExitCode {
     let volume = match (cli.global.quiet, cli.global.verbose) {
         (true, _) => Volume::Quiet,
         (_, true) => Volume::Verbose,
@@ -72,9 +75,12 @@ pub fn run(cli: Cli) -> ExitCode {
             commands::resolve::reopen(ids, message.as_deref(), &ui)
         }
         Some(Command::Explain { scope, config }) => commands::explain::run(scope, *config, &ui),
-        Some(Command::Diff { scope, between }) => {
-            commands::diff::run(scope, between.as_deref(), &ui)
-        }
+        Some(Command::Diff {
+            scope,
+            between,
+            stat,
+            format,
+        }) => commands::diff::run(scope, between.as_deref(), Shape::of(*stat, *format), &ui),
         Some(Command::Parse { input, format }) => commands::standalone::parse(input, *format, &ui),
         Some(Command::Consolidate {
             inputs,

@@ -5,5 +5,5 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    deep_review::run(deep_review::Cli::parse())
+    deep_review::run(&deep_review::Cli::parse())
 }

@@ -24,6 +24,30 @@ pub(crate) struct Base {
     pub(crate) why: String,
 }
 
+/// The side of a change that is reviewed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Head {
+    /// A commit.
+    Commit(Oid),
+    /// The index.
+    Index,
+    /// The files on disk.
+    Worktree {
+        /// Also those that Git does not track.
+        untracked: bool,
+    },
+}
+
+impl Head {
+    /// The commit, if it is one.
+    pub(crate) fn commit(self) -> Option<Oid> {
+        match self {
+            Self::Commit(id) => Some(id),
+            Self::Index | Self::Worktree { .. } => None,
+        }
+    }
+}
+
 /// What is reviewed of one branch.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
@@ -31,8 +55,8 @@ pub(crate) struct Target {
     pub(crate) name: String,
     /// What it is compared with.
     pub(crate) base: Base,
-    /// The reviewed commit; `None` for what is staged.
-    pub(crate) head: Option<Oid>,
+    /// What is reviewed.
+    pub(crate) head: Head,
     /// A commit whose own units, counted from the same kind of base, are paid for already, with its
     /// base tree.
     pub(crate) paid: Option<Paid>,
@@ -103,8 +127,8 @@ pub(crate) fn default_tip(repo: &Repo, remote: Option<&str>) -> Result<Option<Oi
     Ok(side.map(|side| side.tip))
 }
 
-/// What the index owes against HEAD.
-pub(crate) fn staged(repo: &Repo) -> Result<Target> {
+/// What is not committed yet, in the index or on disk, owes against HEAD.
+pub(crate) fn uncommitted(repo: &Repo, reviewed: Head) -> Result<Target> {
     let head = repo.head()?;
     let (tree, why) = match head.tip() {
         Some(tip) => (repo.tree_of(&tip)?, format!("HEAD, {}", tip.short())),
@@ -117,7 +141,7 @@ pub(crate) fn staged(repo: &Repo) -> Result<Target> {
             tree,
             why,
         },
-        head: None,
+        head: reviewed,
         paid: None,
         commits: Vec::new(),
         protected: false,
@@ -169,7 +193,7 @@ pub(crate) fn branch(repo: &Repo, policy: &OwedPolicy, base: Option<&str>) -> Re
     Ok(Target {
         name: head.branch().unwrap_or("HEAD").to_owned(),
         base: met,
-        head: Some(tip),
+        head: Head::Commit(tip),
         paid: None,
         commits: repo.new_commits(&tip, &published)?,
         protected: head.branch().is_some_and(|branch| policy.protects(branch)),
@@ -196,7 +220,7 @@ pub(crate) fn commit(repo: &Repo, revision: &str) -> Result<Target> {
     Ok(Target {
         name: revision.to_owned(),
         base,
-        head: Some(id),
+        head: Head::Commit(id),
         paid: None,
         commits: vec![commit],
         protected: false,
@@ -240,7 +264,7 @@ pub(crate) fn range(repo: &Repo, range: &str) -> Result<Target> {
         name: range.to_owned(),
         commits: repo.new_commits(&head, &[side.tip])?,
         base,
-        head: Some(head),
+        head: Head::Commit(head),
         paid: None,
         protected: false,
         notes: shallow_note(repo)?,
@@ -344,18 +368,19 @@ impl Push<'_> {
             }
         };
         let mut notes = shallow_note(self.repo)?;
-        let there = match pushed.remote_id.is_zero() {
-            true => None,
-            false => match self.repo.peel(&pushed.remote_id)? {
+        let there = if pushed.remote_id.is_zero() {
+            None
+        } else {
+            match self.repo.peel(&pushed.remote_id)? {
                 Peeled::Commit(there) => Some(there),
                 Peeled::NoCommit => None,
                 Peeled::Missing => {
                     notes.push(format!(
-                        "the remote's `{short}` has commits you don't have: unless you force, Git will refuse this push; fetch first"
-                    ));
+                    "the remote's `{short}` has commits you don't have: unless you force, Git will refuse this push; fetch first"
+                ));
                     None
                 }
-            },
+            }
         };
         let protected = pushed.remote.starts_with("refs/heads/") && self.policy.protects(short);
         let published: Vec<Oid> = match (protected, there) {
@@ -387,7 +412,7 @@ impl Push<'_> {
         Ok(Owing::Review(Box::new(Target {
             name: short.to_owned(),
             base,
-            head: Some(tip),
+            head: Head::Commit(tip),
             paid,
             commits,
             protected,
@@ -442,9 +467,10 @@ impl Push<'_> {
         Ok(Base {
             commit: None,
             tree: self.repo.empty_tree(),
-            why: match self.tracking.is_empty() {
-                true => "the empty tree, because nothing is known to be on the remote".to_owned(),
-                false => "the empty tree, because no commit is shared with the remote".to_owned(),
+            why: if self.tracking.is_empty() {
+                "the empty tree, because nothing is known to be on the remote".to_owned()
+            } else {
+                "the empty tree, because no commit is shared with the remote".to_owned()
             },
         })
     }

@@ -9,7 +9,7 @@ mod session;
 
 use anyhow::Result;
 
-use crate::config::{self, Loosening, RULE as LOOSENED, Settings};
+use crate::config::{self, RULE as LOOSENED};
 use crate::diff::RepoPath;
 use crate::finding::RawFinding;
 use crate::gate::{self, Policy};
@@ -22,6 +22,8 @@ use crate::rules::RuleLevel;
 pub(crate) use known::Known;
 pub(crate) use session::{InForce, Session, Stands};
 
+use session::rule_set;
+
 use reading::{ReadUnit, Reading};
 
 /// What to review.
@@ -29,6 +31,11 @@ use reading::{ReadUnit, Reading};
 pub(crate) enum Scope {
     /// The index against HEAD.
     Staged,
+    /// The files on disk against HEAD.
+    Worktree {
+        /// Also those that Git does not track.
+        untracked: bool,
+    },
     /// The checked-out branch, from where it left the base.
     Branch {
         /// A base given by hand.
@@ -60,6 +67,7 @@ impl Scope {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Staged => "staged",
+            Self::Worktree { .. } => "worktree",
             Self::Branch { .. } => "branch",
             Self::Commit { .. } => "commit",
             Self::Range { .. } => "range",
@@ -88,13 +96,13 @@ impl Session {
         let mut positions = Positions::default();
         let mut agent = AgentReport::default();
         for target in targets {
-            let in_force = self.in_force(&target)?;
-            let rules = self.rule_set(&in_force.settings)?;
             let change_set = self.change_set(&target)?;
+            let in_force = self.in_force(&target, &change_set.head)?;
+            let rules = rule_set(&in_force.settings)?;
             let reading = self.read(&target, change_set, &in_force.settings, &rules, asking)?;
             self.store_receipts(&reading, asking);
             agent.add(&reading);
-            reports.push(self.judge(target, &in_force, &reading, &decisions, &mut positions)?);
+            reports.push(self.judge(target, &in_force, &reading, &decisions, &mut positions));
         }
         let mut report = Report {
             schema: report::SCHEMA,
@@ -127,10 +135,14 @@ impl Session {
         reading: &Reading,
         decisions: &[Decision],
         positions: &mut Positions,
-    ) -> Result<TargetReport> {
+    ) -> TargetReport {
         let settings = &in_force.settings;
-        let loosened = loosened(&in_force.loosenings, in_force, settings);
         let config_path = RepoPath::from(config::REPOSITORY_FILE);
+        let loosened = if reading.owes(&config_path) {
+            loosened(in_force)
+        } else {
+            Vec::new()
+        };
         let of_config = UnitFindings {
             path: &config_path,
             commit: None,
@@ -151,18 +163,22 @@ impl Session {
             block: settings.block.value,
             on_incomplete: settings.on_incomplete.value,
         };
-        let owed = reading.units.iter().filter(|unit| unit.is_owed()).count();
-        let verdict = gate::judge(owed, reading.not_reviewed(), &standing, policy);
+        let verdict = gate::judge(
+            reading.new_units(),
+            reading.not_reviewed(),
+            &standing,
+            policy,
+        );
         let mut notes = target.notes.clone();
         notes.extend(in_force.notes.iter().cloned());
-        Ok(TargetReport {
+        TargetReport {
             name: target.name,
             base: BaseReport {
                 commit: target.base.commit.map(|id| id.to_string()),
                 tree: target.base.tree.to_string(),
                 why: target.base.why,
             },
-            head: target.head.map(|id| id.to_string()),
+            head: target.head.commit().map(|id| id.to_string()),
             protected: target.protected,
             commits: target.commits.len(),
             units: reading.units.iter().map(ReadUnit::report).collect(),
@@ -177,14 +193,19 @@ impl Session {
             blocks_from: policy.block,
             verdict,
             notes,
-        })
+        }
     }
 }
 
 /// The loosenings of the review's own rules as raw findings, in the severity in force.
-fn loosened(loosenings: &[Loosening], in_force: &InForce, settings: &Settings) -> Vec<RawFinding> {
-    let mut raw = config::raw_findings(loosenings, &in_force.branch_text, in_force.first);
-    match settings.levels.get(LOOSENED).map(|level| level.value) {
+fn loosened(in_force: &InForce) -> Vec<RawFinding> {
+    let mut raw = config::raw_findings(&in_force.loosenings, &in_force.branch_text, in_force.first);
+    match in_force
+        .settings
+        .levels
+        .get(LOOSENED)
+        .map(|level| level.value)
+    {
         Some(RuleLevel::Off) => raw.clear(),
         Some(RuleLevel::At(severity)) => {
             for finding in &mut raw {

@@ -50,18 +50,6 @@ pub(crate) fn parse(input: &[u8]) -> Result<Vec<PushedRef>> {
         .collect()
 }
 
-/// An URL without the user name and password that may stand in it.
-pub(crate) fn without_credentials(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
-    };
-    let end = rest.find('/').unwrap_or(rest.len());
-    match rest[..end].rfind('@') {
-        Some(at) => format!("{scheme}://{}", &rest[at + 1..]),
-        None => url.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,15 +75,5 @@ mod tests {
         assert!(parse(input.as_bytes()).unwrap()[0].remote_id.is_zero());
         assert!(parse(b"refs/heads/x 12 refs/heads/x 34\n").is_err());
         assert!(parse(b"nonsense\n").is_err());
-    }
-
-    #[test]
-    fn credentials_are_cut_out_of_urls() {
-        assert_eq!(
-            without_credentials("https://u:p@ss@host/x@y"),
-            "https://host/x@y"
-        );
-        assert_eq!(without_credentials("https://host/x"), "https://host/x");
-        assert_eq!(without_credentials("git@host:x"), "git@host:x");
     }
 }

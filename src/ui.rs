@@ -64,6 +64,7 @@ impl Ui {
         draw(&mut io::stdout().lock(), page, self.color_out);
     }
 
+    #[expect(clippy::unused_self, reason = "results go through one value")]
     /// Writes bytes that are a result in a machine's format to standard output, as they are.
     pub(crate) fn result_bytes(&self, bytes: &[u8]) {
         let mut out = io::stdout().lock();
@@ -71,6 +72,7 @@ impl Ui {
         let _ = out.write_all(bytes).and_then(|()| out.flush());
     }
 
+    #[expect(clippy::unused_self, reason = "results go through one value")]
     /// Where a patch goes: byte for byte to a file or a pipe, made harmless on a terminal.
     pub(crate) fn patch(&self) -> BufWriter<Box<dyn Write>> {
         let out = io::stdout();
@@ -105,13 +107,6 @@ impl Ui {
             page.line(Style::Faint, text);
             self.notice(&page);
         }
-    }
-
-    /// Warns.
-    pub(crate) fn warning(&self, text: &str) {
-        let mut page = Page::new();
-        page.put(Style::Warning, "warning: ").text(text).end();
-        self.notice(&page);
     }
 
     /// Shows an error: what we tried, why it failed, what to do.

@@ -80,9 +80,12 @@ impl Stage<'_> {
     /// Runs a command and shows it with what it says; fails if it ends otherwise than told.
     fn shown(&self, program: &str, arguments: &[&str], succeeds: bool) -> Result<()> {
         let mut page = Page::new();
-        let quoted = |word: &&str| match word.contains(' ') {
-            true => format!("\"{word}\""),
-            false => (*word).to_owned(),
+        let quoted = |word: &&str| {
+            if word.contains(' ') {
+                format!("\"{word}\"")
+            } else {
+                (*word).to_owned()
+            }
         };
         let words: Vec<String> = arguments.iter().map(quoted).collect();
         page.put(Style::Literal, format!("$ {program} {}", words.join(" ")))

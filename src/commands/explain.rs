@@ -18,7 +18,8 @@ pub(crate) fn run(scope: &ScopeArgs, config: bool, ui: &Ui) -> Result<Exit> {
     if config {
         let (targets, _) = session.owed(&scope)?;
         for target in &targets {
-            let in_force = session.in_force(target)?;
+            let changed = session.head_changes(target)?;
+            let in_force = session.in_force(target, &changed)?;
             ui.result(&settings_page(&in_force.settings));
         }
         return Ok(Exit::Pass);
@@ -63,7 +64,7 @@ fn units_page(report: &Report) -> Page {
                 .map(|commit| format!(" in commit {}", &commit[..12.min(commit.len())]))
                 .unwrap_or_default();
             page.put(Style::Faint, format!("{} ", unit.status))
-                .text(format!("{:<11}{known:<11}", class))
+                .text(format!("{class:<11}{known:<11}"))
                 .text(format!("{}{commit}", unit.path.to_quoted()));
             if !why.is_empty() {
                 page.put(Style::Faint, format!("  {why}"));

@@ -24,6 +24,9 @@ impl From<&ScopeArgs> for Scope {
     fn from(arguments: &ScopeArgs) -> Self {
         match (&arguments.commit, &arguments.range) {
             _ if arguments.staged => Self::Staged,
+            _ if arguments.worktree => Self::Worktree {
+                untracked: arguments.untracked,
+            },
             (Some(revision), _) => Self::Commit {
                 revision: revision.clone(),
             },

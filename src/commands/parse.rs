@@ -151,3 +151,51 @@ mod shape {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REPLY: &str = "## Important Issues\n\nI1. **Lock leaks** — `a.rs`, `c.rs:3-4` (important, gap)\n\nWhy.\n\n## Suggestions\n\nNone.\n";
+
+    fn shown(reply: &str, format: ParseFormat) -> String {
+        let mut out = Vec::new();
+        show(&parse(reply), format, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn json_has_places_side_by_side_with_their_lines() {
+        let json: serde_json::Value =
+            serde_json::from_str(&shown(REPLY, ParseFormat::Json)).unwrap();
+        assert_eq!(json["status"], "ok");
+        let finding = &json["findings"][0];
+        assert_eq!(finding["id"], "I1");
+        assert_eq!(finding["severity"], "important");
+        assert_eq!(finding["kind"], "gap");
+        assert_eq!(finding["title"], "Lock leaks");
+        assert_eq!(finding["body"], "Why.");
+        let last = &finding["locations"].as_array().unwrap().last().unwrap();
+        assert_eq!(
+            (&last["path"], &last["start"], &last["end"]),
+            (&"c.rs".into(), &3.into(), &4.into())
+        );
+    }
+
+    #[test]
+    fn text_has_one_line_per_finding() {
+        assert!(shown(REPLY, ParseFormat::Text).starts_with("I1 important Lock leaks "));
+        assert_eq!(shown("None.", ParseFormat::Text), "no findings\n");
+        assert_eq!(
+            shown("", ParseFormat::Text),
+            "not a review: the reply is empty\n"
+        );
+    }
+
+    #[test]
+    fn a_missing_file_is_told_with_its_name() {
+        let error = run("no/such/reply.md", ParseFormat::Json, &mut Vec::new()).unwrap_err();
+        assert_eq!(error.to_string(), "cannot read `no/such/reply.md`");
+        assert_eq!(crate::error::hints(&error).len(), 1);
+    }
+}

@@ -39,7 +39,7 @@ pub(crate) fn run(arguments: &ReviewArgs, ui: &Ui) -> Result<Exit> {
 pub(super) fn print(report: &Report, format: Format, ui: &Ui) -> Result<()> {
     match format {
         Format::Json => {
-            ui.result_bytes(&report::to_json(report).context("cannot print the report")?)
+            ui.result_bytes(&report::to_json(report).context("cannot print the report")?);
         }
         Format::Terminal => ui.result(&page(report, ui)),
     }

@@ -211,10 +211,7 @@ impl ConfigFile {
                         );
                     }
                     if let Some(spec) = rule.spec()
-                        && let Err(error) = crate::rules::RuleSet::compile(
-                            &[spec],
-                            &std::collections::BTreeMap::new(),
-                        )
+                        && let Err(error) = crate::rules::RuleSet::check(&spec)
                     {
                         return Err(anyhow!("{error}")).with_context(|| {
                             caret(
@@ -233,10 +230,8 @@ impl ConfigFile {
 
     /// The line of the file a span starts on, from 1.
     pub(super) fn line(text: &str, offset: usize) -> u32 {
-        let newlines = text.as_bytes()[..offset.min(text.len())]
-            .iter()
-            .filter(|byte| **byte == b'\n')
-            .count();
+        let newlines =
+            memchr::memchr_iter(b'\n', &text.as_bytes()[..offset.min(text.len())]).count();
         u32::try_from(newlines + 1).unwrap_or(u32::MAX)
     }
 }

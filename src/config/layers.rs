@@ -171,7 +171,7 @@ impl Layers<'_> {
         {
             block = Sourced::new(stricter, Origin::Branch);
         }
-        self.variable("gate.block", warnings, |text| word::<Severity>(text))
+        self.variable("gate.block", warnings, word::<Severity>)
             .unwrap_or(block)
     }
 

@@ -44,8 +44,19 @@ pub(crate) fn loosenings(old: &ConfigFile, new: &ConfigFile) -> Vec<Loosening> {
         );
     }
 
-    let gate = |file: &ConfigFile| file.gate.clone().unwrap_or_default();
-    let (old_gate, new_gate) = (gate(old), gate(new));
+    gate(old, new, &mut add);
+    review(old, new, &mut add);
+    rules(old, new, &mut add);
+    found
+}
+
+fn gate(
+    old: &ConfigFile,
+    new: &ConfigFile,
+    add: &mut impl FnMut(&'static str, String, Option<usize>),
+) {
+    let table = |file: &ConfigFile| file.gate.clone().unwrap_or_default();
+    let (old_gate, new_gate) = (table(old), table(new));
     let old_block = old_gate
         .block
         .as_ref()
@@ -95,9 +106,15 @@ pub(crate) fn loosenings(old: &ConfigFile, new: &ConfigFile) -> Vec<Loosening> {
                 .map(|value| value.span().start),
         );
     }
+}
 
-    let review = |file: &ConfigFile| file.review.clone().unwrap_or_default();
-    let (old_review, new_review) = (review(old), review(new));
+fn review(
+    old: &ConfigFile,
+    new: &ConfigFile,
+    add: &mut impl FnMut(&'static str, String, Option<usize>),
+) {
+    let table = |file: &ConfigFile| file.review.clone().unwrap_or_default();
+    let (old_review, new_review) = (table(old), table(new));
     let old_exclude = old_review
         .exclude
         .as_ref()
@@ -137,8 +154,6 @@ pub(crate) fn loosenings(old: &ConfigFile, new: &ConfigFile) -> Vec<Loosening> {
                 .map(|size| size.span().start),
         );
     }
-    rules(old, new, &mut add);
-    found
 }
 
 fn rules(

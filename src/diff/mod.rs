@@ -15,9 +15,7 @@ pub(crate) mod unified;
 use std::fmt;
 
 pub(crate) use key::{UnitKey, unit_key};
-pub(crate) use patch::{
-    Content, Hunk, IdDigits, Line, LineDiff, Patch, Replacement, TextPatch, Unreadable,
-};
+pub(crate) use patch::{Content, IdDigits, LineDiff, Patch, Replacement, TextPatch, Unreadable};
 pub(crate) use path::RepoPath;
 
 /// An object id of either object format, 20 (SHA-1) or 32 (SHA-256) bytes.
@@ -169,6 +167,11 @@ impl Change {
     }
 
     /// The head side, if there is one.
+    #[expect(
+        clippy::new_ret_no_self,
+        clippy::wrong_self_convention,
+        reason = "the two sides of a patch are called old and new"
+    )]
     pub(crate) fn new(&self) -> Option<&Entry> {
         match self {
             Self::Deleted(_) => None,

@@ -2,7 +2,7 @@
 //! How it is shown to people without harm is left to `ui`.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
@@ -39,7 +39,7 @@ impl RepoPath {
     /// The reversible text form: the path itself, or C-quoted.
     pub(crate) fn to_quoted(&self) -> Cow<'_, str> {
         match std::str::from_utf8(&self.0) {
-            Ok(text) if !text.starts_with('"') && !text.chars().any(|c| c.is_control()) => {
+            Ok(text) if !text.starts_with('"') && !text.chars().any(char::is_control) => {
                 Cow::Borrowed(text)
             }
             _ => Cow::Owned(c_quote(&self.0)),
@@ -90,7 +90,9 @@ fn c_quote(bytes: &[u8]) -> String {
             b'\n' => quoted.push_str("\\n"),
             b'\t' => quoted.push_str("\\t"),
             0x20..=0x7e => quoted.push(char::from(*byte)),
-            other => quoted.push_str(&format!("\\{other:03o}")),
+            other => {
+                write!(quoted, "\\{other:03o}").expect("writing to a String cannot fail");
+            }
         }
     }
     quoted.push('"');

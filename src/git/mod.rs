@@ -3,20 +3,23 @@
 //!
 //! - `objects`: single objects, checked against their ids
 //! - `trees`: which files differ between two trees
-//! - `staged`: the index against HEAD, `worktree`, `files`, `eol`: the files against HEAD
+//! - `staged`: the index against HEAD, `worktree`, `scan`, `files`, `eol`: the files against HEAD
 //! - `renames`, `similarity`: which deletions and additions are one file
-//! - `patches`, `lines`: how the content of changed files differs
+//! - `patches`, `lines`, `myers`: how the content of changed files differs
+//! - `contents`: many files at once
 //! - `abbreviation`: how many digits of an id Git prints
 //! - `history`: commits, merge bases, what is new
 //! - `refs`: HEAD, remotes, what is known of their branches
 
 mod abbreviation;
+mod contents;
 mod eol;
 mod files;
 #[cfg(test)]
 mod fixture;
 mod history;
 mod lines;
+mod myers;
 mod objects;
 #[cfg(test)]
 mod oracle;
@@ -26,6 +29,7 @@ mod patches;
 mod random;
 mod refs;
 mod renames;
+mod scan;
 mod similarity;
 mod staged;
 #[cfg(test)]
@@ -128,7 +132,7 @@ impl Repo {
         inner
             .make_paths_absolute()
             .context("cannot make the repository's paths absolute")?;
-        let shown = inner.workdir().unwrap_or(inner.git_dir()).to_owned();
+        let shown = tidy(inner.workdir().unwrap_or(inner.git_dir()));
         if inner.git_dir_trust() != Trust::Full {
             return Err(anyhow!("`{}` belongs to another user", shown.display())).hint(format!(
                 "if you trust it, run `git config --global --add safe.directory '{}'`",
@@ -231,6 +235,20 @@ impl Repo {
             .read(&entry.id, Kind::Blob, true, &mut content)
             .with_context(|| format!("cannot read {path:?}"))?;
         Ok(Some((entry, content)))
+    }
+
+    /// Every file of a tree, sorted by path.
+    pub(crate) fn files(&self, tree: &Oid) -> Result<Vec<Entry>> {
+        let objects = self.objects();
+        let trees = Trees::new(&objects, self.empty_tree());
+        let all = trees.differences_at(b"", None, Some(tree))?;
+        Ok(all
+            .into_iter()
+            .filter_map(|change| match change {
+                Change::Added(entry) => Some(entry),
+                _ => None,
+            })
+            .collect())
     }
 
     /// The exact bytes of a blob, checked against its id.

@@ -1,33 +1,26 @@
 //! Compares the files on disk with the index, and so with HEAD, without running any filter.
-//! What stands in the index against HEAD is found by `staged`; contents are read by `files`.
+//! What stands in the index against HEAD is found by `staged`; single files are looked at by `scan`.
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result};
 use gix::dir::entry::{Kind as DiskKind, Status};
 use gix::dir::walk::{Action, Delegate, EmissionMode};
-use gix::index::entry::{Flags, Mode as IndexMode, Stage, Stat, stat::Options as StatOptions};
-use gix::index::fs::Metadata;
 
-use crate::diff::{Change, Entry, Mode, Oid, RepoPath};
+use crate::diff::{Change, Entry, Oid, RepoPath};
 use crate::error::HintExt;
 
 use super::Repo;
-use super::eol::{LineEnds, without_carriage_returns};
-use super::files::{FileBlob, content, large_id, target};
-use super::objects::{FileBlobs, Objects, plain};
+use super::objects::FileBlobs;
 use super::parallel::in_parallel_with;
+use super::scan::{Difference, Rules, Scan};
 use super::staged::Staged;
-use super::trees::kind;
 
 /// Entries a thread takes at once.
 const JOB: usize = 256;
-/// Larger files are hashed without being held, and their line ends are not converted.
-const STREAMED: u64 = 256 << 20;
 /// What looking at one file on disk costs, a comparison of numbers being one.
 const LOOKING: usize = 64;
 
@@ -110,14 +103,7 @@ impl Repo {
         let found = in_parallel_with(
             &jobs,
             JOB * LOOKING,
-            || Scan {
-                root,
-                rules,
-                index,
-                directories: HashMap::new(),
-                line_ends: LineEnds::of(shared.repo()),
-                objects: shared.objects(),
-            },
+            || Scan::new(root, rules, index, &shared),
             |scan, job| {
                 let looked = job.clone().filter_map(|entry| scan.look(entry));
                 looked.collect::<Vec<Difference>>()
@@ -139,259 +125,15 @@ impl Repo {
             .dirwalk(index, all, &AtomicBool::new(false), options, &mut paths)
             .context("cannot list untracked files")?;
         paths.0.sort();
-        let rules = Rules::of(self, index)?;
-        let mut scan = Scan {
-            root,
-            rules,
-            index,
-            directories: HashMap::new(),
-            line_ends: LineEnds::of(self.raw().clone()),
-            objects: self.objects(),
-        };
+        let mut scan = Scan::new(root, Rules::of(self, index)?, index, &self.share());
         let tracked = |path: &RepoPath| index.entry_by_path(path.as_bytes().into()).is_some();
         Ok(paths
             .0
             .into_iter()
             .filter(|path| !tracked(path))
-            .filter_map(|path| {
-                let at = scan.place(path.as_bytes())?;
-                let metadata = Metadata::from_path_no_follow(&at).ok()?;
-                let now = scan.read(&path, at, &metadata, None)?;
-                Some(Difference {
-                    path,
-                    indexed: None,
-                    now: Some(now),
-                })
-            })
+            .filter_map(|path| scan.untracked(path))
             .collect())
     }
-}
-
-/// A path whose file differs from the index.
-struct Difference {
-    path: RepoPath,
-    /// What the index has; `None` if it is not there.
-    indexed: Option<Entry>,
-    /// What the file has; `None` if it is not there.
-    now: Option<Now>,
-}
-
-/// What stands at a path on disk.
-struct Now {
-    entry: Entry,
-    /// `None` for a submodule.
-    file: Option<FileBlob>,
-}
-
-/// Settings that say when a file counts as changed.
-#[derive(Clone, Copy)]
-struct Rules {
-    stat: StatOptions,
-    /// Whether the file system has executables.
-    executables: bool,
-    /// Whether it has symlinks.
-    symlinks: bool,
-    hash: gix::hash::Kind,
-}
-
-impl Rules {
-    fn of(repo: &Repo, index: &gix::index::State) -> Result<Self> {
-        let config = repo.raw().config_snapshot();
-        Ok(Self {
-            stat: repo
-                .raw()
-                .stat_options()
-                .context("cannot read how files are compared")?,
-            executables: config.boolean("core.fileMode") != Some(false),
-            symlinks: config.boolean("core.symlinks") != Some(false),
-            hash: index.object_hash(),
-        })
-    }
-}
-
-/// Looks at files on one thread.
-struct Scan<'a> {
-    root: &'a Path,
-    rules: Rules,
-    index: &'a gix::index::State,
-    /// Whether a path is a directory that is reached without a symlink.
-    directories: HashMap<Vec<u8>, bool>,
-    line_ends: LineEnds,
-    objects: Objects,
-}
-
-impl Scan<'_> {
-    /// One entry of the index against its file; `None` if they agree.
-    fn look(&mut self, at: usize) -> Option<Difference> {
-        let entry = &self.index.entries()[at];
-        let skipped = Flags::SKIP_WORKTREE | Flags::ASSUME_VALID;
-        if entry.stage() != Stage::Unconflicted
-            || entry.mode == IndexMode::DIR
-            || entry.flags.intersects(skipped)
-        {
-            return None;
-        }
-        let bytes: &[u8] = entry.path(self.index).as_ref();
-        let intent = entry.flags.contains(Flags::INTENT_TO_ADD);
-        let indexed = || {
-            Some(Entry {
-                path: RepoPath::new(bytes),
-                mode: kind(entry.mode.bits())?,
-                id: plain(&entry.id),
-            })
-            .filter(|_| !intent)
-        };
-        let place = self.place(bytes);
-        let metadata = place
-            .as_ref()
-            .and_then(|place| Metadata::from_path_no_follow(place).ok());
-        let now = match (place, metadata) {
-            (Some(place), Some(metadata)) => {
-                if !intent && self.unchanged_by_stat(entry, &metadata) {
-                    return None;
-                }
-                self.read(&RepoPath::new(bytes), place, &metadata, indexed().as_ref())
-            }
-            _ => None,
-        };
-        let indexed = indexed();
-        let same = indexed.as_ref() == now.as_ref().map(|now| &now.entry);
-        (!same).then(|| Difference {
-            path: RepoPath::new(bytes),
-            indexed,
-            now,
-        })
-    }
-
-    /// Whether the index knows the file as it is, and from long enough ago.
-    fn unchanged_by_stat(&self, entry: &gix::index::Entry, metadata: &Metadata) -> bool {
-        let kept = match entry.mode {
-            IndexMode::FILE | IndexMode::FILE_EXECUTABLE => {
-                let executable = entry.mode == IndexMode::FILE_EXECUTABLE;
-                metadata.is_file()
-                    && (!self.rules.executables || metadata.is_executable() == executable)
-            }
-            IndexMode::SYMLINK => {
-                metadata.is_symlink() || (!self.rules.symlinks && metadata.is_file())
-            }
-            _ => false,
-        };
-        kept && !entry.stat.is_racy(self.index.timestamp(), self.rules.stat)
-            && Stat::from_fs(metadata).is_ok_and(|stat| entry.stat.matches(&stat, self.rules.stat))
-    }
-
-    /// Where a path of the index stands on disk; `None` if a directory above it is not there or is
-    /// a symlink, which Git never follows.
-    fn place(&mut self, path: &[u8]) -> Option<PathBuf> {
-        let parent = path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
-        self.is_directory(&path[..parent])
-            .then(|| self.root.join(native_path(path)))
-    }
-
-    fn is_directory(&mut self, path: &[u8]) -> bool {
-        if path.is_empty() {
-            return true;
-        }
-        if let Some(known) = self.directories.get(path) {
-            return *known;
-        }
-        let parent = path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
-        let name = path[parent..].strip_prefix(b"/").unwrap_or(&path[parent..]);
-        let is = !matches!(name, b"" | b"." | b"..")
-            && self.is_directory(&path[..parent])
-            && std::fs::symlink_metadata(self.root.join(native_path(path)))
-                .is_ok_and(|metadata| metadata.is_dir());
-        self.directories.insert(path.to_vec(), is);
-        is
-    }
-
-    /// What a file would be stored as; `None` if it could not be stored, or read.
-    fn read(
-        &mut self,
-        path: &RepoPath,
-        place: PathBuf,
-        metadata: &Metadata,
-        indexed: Option<&Entry>,
-    ) -> Option<Now> {
-        let entry = |mode, id| Entry {
-            path: path.clone(),
-            mode,
-            id,
-        };
-        if metadata.is_dir() {
-            let submodule = indexed.filter(|indexed| indexed.mode == Mode::Submodule);
-            let id = submodule_head(&place).or(submodule.map(|indexed| indexed.id))?;
-            return Some(Now {
-                entry: entry(Mode::Submodule, id),
-                file: None,
-            });
-        }
-        let known = indexed.map(|indexed| indexed.mode);
-        let mode = if metadata.is_symlink() {
-            Mode::Symlink
-        } else if !metadata.is_file() {
-            return None;
-        } else if !self.rules.symlinks && known == Some(Mode::Symlink) {
-            Mode::Symlink
-        } else if !self.rules.executables {
-            known.filter(|mode| mode.is_file()).unwrap_or(Mode::Regular)
-        } else if metadata.is_executable() {
-            Mode::Executable
-        } else {
-            Mode::Regular
-        };
-        let symlink = metadata.is_symlink();
-        if metadata.is_file() && metadata.len() > STREAMED {
-            let (id, stored_bytes) = large_id(&place, self.rules.hash)?;
-            return Some(Now {
-                entry: entry(mode, id),
-                file: Some(FileBlob {
-                    path: place,
-                    symlink,
-                    convert: false,
-                    stored_bytes,
-                }),
-            });
-        }
-        let mut stored = if symlink {
-            target(&place)?
-        } else {
-            content(&place)?
-        };
-        let blob = indexed
-            .filter(|indexed| indexed.mode.is_file())
-            .map(|indexed| &indexed.id);
-        let convert = mode.is_file() && self.line_ends.converts(path, &stored, blob, &self.objects);
-        if convert {
-            stored = without_carriage_returns(&stored);
-        }
-        let id = gix::objs::compute_hash(self.rules.hash, gix::objs::Kind::Blob, &stored).ok()?;
-        Some(Now {
-            entry: entry(mode, plain(&id)),
-            file: Some(FileBlob {
-                path: place,
-                symlink,
-                convert,
-                stored_bytes: stored.len() as u64,
-            }),
-        })
-    }
-}
-
-/// The path as the operating system takes it.
-fn native_path(path: &[u8]) -> PathBuf {
-    let path: &gix::bstr::BStr = path.into();
-    // A path that this system can't have is not there: nothing has a name with a zero byte.
-    gix::path::from_bstr(path).map_or_else(|_| PathBuf::from("\0"), Cow::into_owned)
-}
-
-/// The commit that a repository in a directory stands on; its settings are not used.
-fn submodule_head(directory: &Path) -> Option<Oid> {
-    if !directory.join(".git").exists() {
-        return None;
-    }
-    let repo = gix::open_opts(directory, gix::open::Options::isolated()).ok()?;
-    Some(plain(&repo.head_id().ok()?.detach()))
 }
 
 /// Collects untracked files.
@@ -516,6 +258,7 @@ mod tests {
         remove(&fixture, "top");
         std::fs::create_dir(at("top")).unwrap();
         assert_same(&fixture, "directory for file");
+        #[expect(clippy::disallowed_methods, reason = "a test edits its own repository")]
         std::fs::rename(at("d3"), at("elsewhere")).unwrap();
         symlink("elsewhere", at("d3")).unwrap();
         assert_same(&fixture, "link for directory");
@@ -645,5 +388,30 @@ mod tests {
                 matches!(patch.content, crate::diff::Content::Unreadable(_))
             });
         assert_eq!(unreadable.unwrap(), [true]);
+    }
+
+    #[test]
+    fn a_path_of_the_index_never_leads_out_of_the_work_tree() {
+        let fixture = Fixture::new();
+        let outside = fixture.root().parent().unwrap().join("secret");
+        #[expect(clippy::disallowed_methods, reason = "a test writes its own files")]
+        std::fs::write(&outside, "secret\n").unwrap();
+        fixture.write("ab/secret", "mine\n");
+        fixture.git(&["add", "-A"]);
+        let index = fixture.root().join(".git/index");
+        let good = std::fs::read(&index).unwrap();
+        let at = good
+            .windows(9)
+            .position(|part| part == b"ab/secret")
+            .unwrap();
+        for hostile in ["../secret", ".GIT/HEAD", "/ab/secre", "ab//secre"] {
+            let mut bad = good.clone();
+            bad[at..at + 9].copy_from_slice(hostile.as_bytes());
+            #[expect(clippy::disallowed_methods, reason = "a test damages its own index")]
+            std::fs::write(&index, bad).unwrap();
+            let found = fixture.repo().worktree(false);
+            let changed = found.map_or(0, |found| found.changes.len());
+            assert_eq!(changed, 0, "{hostile}: not on disk, so not there");
+        }
     }
 }

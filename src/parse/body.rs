@@ -19,11 +19,7 @@ const LONGEST_LINE: usize = 8 * 1024;
 /// finally put a finding wins over the label it wrote first. The id is the agent's own or empty.
 pub(super) fn finding(found: &Found<'_, '_>, severity: Option<Severity>) -> RawFinding {
     let head = &found.head;
-    let said = Label {
-        severity: head.severity,
-        kind: head.kind,
-    }
-    .or(late_label(found.body));
+    let said = head.label.unwrap_or_default().or(late_label(found.body));
     let (own_id, id) = match head.lead {
         Lead::Id(severity, number) => (Some(severity), format!("{}{number}", severity.letter())),
         _ => (None, String::new()),

@@ -3,6 +3,9 @@
 
 use super::heading::says_none;
 
+/// A longer line that starts with a hash sign is a finding set as a heading, in bytes.
+const LONGEST_HEADING: usize = 40;
+
 /// Why a reply says nothing at all; `None` if there is text.
 pub(super) fn not_said(reply: &str) -> Option<String> {
     let printable = reply
@@ -49,8 +52,8 @@ pub(super) fn no_review(reply: &str) -> String {
     }
 }
 
-/// Why a review looks cut off, judged by its last line: a client's error message, or prose that
-/// breaks off. `in_findings` tells that the line still belongs to the findings.
+/// Why a review looks cut off, judged by its last line: a client's error message, or among the
+/// findings (`in_findings`) a line that is not finished.
 pub(super) fn cut_off(last: &str, in_findings: bool) -> Option<String> {
     let text = last.trim();
     let shown: String = text.chars().take(120).collect();
@@ -64,10 +67,22 @@ pub(super) fn cut_off(last: &str, in_findings: bool) -> Option<String> {
     if message.iter().any(|start| text.starts_with(start)) {
         return Some(format!("the reply ends with an error: {shown}"));
     }
+    if !in_findings {
+        return None;
+    }
     let breaks = |c: char| c.is_alphanumeric() || matches!(c, ',' | ';' | '-' | '(' | '—' | '–');
-    let prose = text.split_whitespace().count() > 7 && !text.starts_with(['|', '#']);
-    (in_findings && prose && text.ends_with(breaks))
-        .then(|| format!("the reply breaks off in a finding: …{}", tail(text)))
+    let prose = text.split_whitespace().count() > 7 && !text.starts_with('|');
+    let open = |mark: &str| text.matches(mark).count() % 2 == 1;
+    let item = text
+        .trim_end_matches(['.', ')', '*', ' '])
+        .trim_start_matches(['-', '*', '#', ' ']);
+    let begun = item.chars().all(|c| c.is_ascii_digit())
+        || text.starts_with('#') && text.len() < LONGEST_HEADING;
+    let stops = begun
+        || open("**")
+        || (open("`") && !text.starts_with("```"))
+        || prose && text.ends_with(breaks);
+    stops.then(|| format!("the reply breaks off among the findings: …{}", tail(text)))
 }
 
 fn tail(text: &str) -> String {
@@ -114,6 +129,9 @@ mod tests {
             "| a | b |",
         ] {
             assert!(cut_off(whole, true).is_none(), "{whole}");
+        }
+        for cut in ["#### Impo", "- **Sugge", "2.", "###", "See `src/lo"] {
+            assert!(cut_off(cut, true).is_some(), "{cut}");
         }
         assert!(cut_off("API Error: stream idle", false).is_some());
     }

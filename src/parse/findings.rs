@@ -1,7 +1,7 @@
 //! Finds the findings in the lines of a section: which lines open one, and what belongs to it.
 //! The form of a head is left to `head`, the fields of the finding to `body`.
 
-use super::head::{Head, head};
+use super::head::{Frame, Head, Weight, head};
 use super::heading::{heading, says_none};
 use super::label::label;
 use super::lead::Lead;
@@ -132,20 +132,20 @@ struct Stand {
 }
 
 fn opens_finding(head: &Head, stand: Stand) -> bool {
-    let set = head.bold || head.heading;
+    let set = head.is_set();
     let placed = !head.locations.is_empty();
     if stand.room == Room::Elsewhere {
         return match head.lead {
             Lead::Tag => placed && set,
-            Lead::Id(..) => placed && set && !head.bullet,
+            Lead::Id(..) => placed && set && head.frame != Frame::Item,
             _ => false,
         };
     }
     match head.lead {
         Lead::Tag => placed || set,
-        Lead::Id(..) if head.bullet => placed || head.labelled,
-        Lead::Id(..) => set || placed || head.labelled,
-        Lead::Number(_) if head.labelled && (set || placed) => true,
+        Lead::Id(..) if head.frame == Frame::Item => placed || head.label.is_some(),
+        Lead::Id(..) => set || placed || head.label.is_some(),
+        Lead::Number(_) if head.label.is_some() && (set || placed) => true,
         Lead::Number(number) => {
             let next = if stand.first {
                 number == 1 || number == stand.after + 1
@@ -158,9 +158,14 @@ fn opens_finding(head: &Head, stand: Stand) -> bool {
                 && next
                 && stand.list.is_none_or(|last| last + 1 != number)
                 && set
-                && (placed || (stand.opens_block && head.alone))
+                && (placed || (stand.opens_block && head.weight != Weight::Bold))
         }
-        Lead::Bare => set && placed && head.labelled,
+        Lead::Bare => {
+            // `**File:**` names a field of a finding, not one.
+            let phrase = head.title.contains(' ');
+            let in_place = head.frame == Frame::Heading && stand.room == Room::Severity;
+            set && placed && phrase && (head.label.is_some() || in_place)
+        }
     }
 }
 
@@ -193,7 +198,7 @@ fn alike_heads(lines: &[Line<'_>]) -> Vec<Opening> {
 }
 
 /// What makes lines look alike; `None` for prose and for lines that name parts of a body.
-fn shape_of(head: &Head, text: &str) -> Option<(u8, bool, bool, bool)> {
+fn shape_of(head: &Head, text: &str) -> Option<(u8, Frame, bool)> {
     let lead = match head.lead {
         Lead::Id(..) => 0,
         Lead::Number(_) => 1,
@@ -202,15 +207,14 @@ fn shape_of(head: &Head, text: &str) -> Option<(u8, bool, bool, bool)> {
     };
     let label_line = head.title.ends_with(':') || text.trim_end().ends_with(":**");
     let apart = lead != 3
-        || head.heading
-        || head.bullet
-        || (head.bold && head.alone)
-        || (head.bold && !head.locations.is_empty());
-    (apart && !label_line && heading(text).is_none_or(|found| found.part.is_none())).then_some((
+        || head.frame != Frame::Plain
+        || head.weight == Weight::BoldAlone
+        || (head.weight == Weight::Bold && !head.locations.is_empty());
+    let names_part = heading(text).is_some_and(|found| found.part.is_some());
+    (apart && !label_line && !names_part).then_some((
         lead,
-        head.heading,
-        head.bullet,
-        head.bold,
+        head.frame,
+        head.weight != Weight::Plain,
     ))
 }
 
@@ -376,6 +380,10 @@ mod tests {
             ),
             (
                 "S1: It leaks\n\nbody\n\nS2: It hangs",
+                vec!["It leaks", "It hangs"],
+            ),
+            (
+                "#### I1. It leaks\n**File:** `a.rs:1` (important, gap)\n#### It hangs — `b.rs:2`",
                 vec!["It leaks", "It hangs"],
             ),
             ("None.\n\n- **Not** this", vec![]),

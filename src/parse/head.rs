@@ -1,7 +1,7 @@
 //! Reads the line that opens a finding: id, title, places and label, in any of the usual orders.
 //! Whether such a line opens a finding where it stands is left to `findings`.
 
-use crate::finding::{Kind, Location, Severity};
+use crate::finding::Location;
 
 use super::label::{Label, label};
 use super::lead::{Lead, label_at_start, lead, separator_at, unquoted_lead};
@@ -19,22 +19,14 @@ const MOST_SEPARATORS: usize = 64;
 pub(super) struct Head {
     /// How it starts.
     pub(super) lead: Lead,
-    /// Set as an ATX heading.
-    pub(super) heading: bool,
-    /// Starts with a list bullet.
-    pub(super) bullet: bool,
-    /// Its title is bold.
-    pub(super) bold: bool,
-    /// Nothing follows the bold title.
-    pub(super) alone: bool,
+    /// What the line is.
+    pub(super) frame: Frame,
+    /// How the title is set.
+    pub(super) weight: Weight,
     /// Struck through: taken back.
     pub(super) struck: bool,
-    /// The severity it names itself.
-    pub(super) severity: Option<Severity>,
-    /// The kind it names itself.
-    pub(super) kind: Option<Kind>,
-    /// True when it has a label such as `(important, gap)`, also with a kind of its own making.
-    pub(super) labelled: bool,
+    /// Its label such as `(important, gap)`, also with a kind of its own making.
+    pub(super) label: Option<Label>,
     /// One line without emphasis, never empty.
     pub(super) title: String,
     /// The places it names.
@@ -43,30 +35,49 @@ pub(super) struct Head {
     pub(super) remark: String,
 }
 
+/// What a line is, apart from its words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Frame {
+    /// The beginning of a paragraph, or an item of a numbered list.
+    Plain,
+    /// An ATX heading.
+    Heading,
+    /// An item of a list with bullets.
+    Item,
+}
+
+/// How a title is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Weight {
+    /// Like any text.
+    Plain,
+    /// Bold, and other text follows it.
+    Bold,
+    /// Bold, and the line ends with it but for its label.
+    BoldAlone,
+}
+
+impl Head {
+    /// True when the line is set apart from text: bold or a heading.
+    pub(super) fn is_set(&self) -> bool {
+        self.weight != Weight::Plain || self.frame == Frame::Heading
+    }
+}
+
 /// Reads a line as the head of a finding; `None` when there is no title in it.
 pub(super) fn head(line: &str) -> Option<Head> {
     let line = line.trim();
     if line.is_empty() || line.len() > LONGEST {
         return None;
     }
-    let (line, heading) = match line.trim_start_matches('#') {
-        rest if rest.len() < line.len() => (rest.trim().trim_end_matches('#').trim_end(), true),
-        _ => (line, false),
-    };
-    let (line, bullet) = match ["- ", "* ", "+ ", "• "]
-        .iter()
-        .find_map(|bullet| line.strip_prefix(bullet))
-    {
-        Some(rest) => (rest.trim_start(), true),
-        None => (line, false),
-    };
+    let (frame, line) = framed(line);
     let unquoted = unquoted_lead(line);
     let (text, bold) = without_bold(unquoted.as_deref().unwrap_or(line));
     let struck = text.contains("~~");
     let text = if struck { text.replace("~~", "") } else { text };
     let bold = if struck { None } else { bold };
 
-    let (lead, tag, start) = lead(&text, bold, heading);
+    let (lead, tag, start) = lead(&text, bold, frame == Frame::Heading);
     let mut rest = &text[start..];
     let mut said = tag.unwrap_or_default();
     // `I1 (important, gap): title`
@@ -76,31 +87,53 @@ pub(super) fn head(line: &str) -> Option<Head> {
     }
     let base = text.len() - rest.len();
     let (rest, end_label, whole) = without_label(rest);
-    let labelled = said != Label::default() || end_label.is_some();
-    let said = said.or(end_label.unwrap_or_default());
+    let label = match end_label {
+        Some(end) => Some(said.or(end)),
+        None => (said != Label::default()).then_some(said),
+    };
     let title_end = bold
         .map(|(_, end)| end.saturating_sub(base).min(whole))
         .filter(|end| *end > 0 && rest.is_char_boundary(*end));
     let (title, locations, remark) = title_and_places(&rest, title_end, lead);
-    let alone = title_end.is_none_or(|end| rest[end..].trim().is_empty());
+    let weight = match bold {
+        Some((from, to)) if from <= base && to > base => {
+            if title_end.is_none_or(|end| rest[end..].trim().is_empty()) {
+                Weight::BoldAlone
+            } else {
+                Weight::Bold
+            }
+        }
+        _ => Weight::Plain,
+    };
     let title = plain_title(&title);
     if title.chars().filter(|c| c.is_alphanumeric()).count() < 2 {
         return None;
     }
     Some(Head {
         lead,
-        heading,
-        bullet,
-        bold: bold.is_some_and(|(from, to)| from <= base && to > base),
-        alone,
+        frame,
+        weight,
         struck,
-        severity: said.severity,
-        kind: said.kind,
-        labelled,
+        label,
         title,
         locations,
         remark: said_in(remark).to_owned(),
     })
+}
+
+/// What the line is, and its text.
+fn framed(line: &str) -> (Frame, &str) {
+    let text = line.trim_start_matches('#');
+    if text.len() < line.len() {
+        return (Frame::Heading, text.trim().trim_end_matches('#').trim_end());
+    }
+    let item = ["- ", "* ", "+ ", "• "]
+        .iter()
+        .find_map(|bullet| line.strip_prefix(bullet));
+    match item {
+        Some(text) => (Frame::Item, text.trim_start()),
+        None => (Frame::Plain, line),
+    }
 }
 
 /// Takes the bold markers out, leaving code spans alone. Returns the text and the first bold
@@ -206,6 +239,13 @@ fn title_and_places(
         let after = after.strip_prefix([':', '(']).unwrap_or(after).trim_start();
         let dash = separator_at(after);
         let after = after[dash.unwrap_or(0)..].trim_start();
+        let word = ["in ", "at ", "| "]
+            .iter()
+            .find_map(|word| after.strip_prefix(word));
+        let after = match word {
+            Some(rest) if rest.starts_with(['`', '[']) => rest,
+            _ => after,
+        };
         if let Some((places, tail)) = location::leading(after) {
             return (text[..end].to_owned(), with_tail(places, tail), tail);
         }
@@ -346,6 +386,7 @@ fn plain_title(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::finding::Severity;
 
     fn shown(line: &str) -> String {
         let Some(head) = head(line) else {
@@ -359,14 +400,15 @@ mod tests {
                 place.path.to_str_lossy().into_owned() + &lines.unwrap_or_default()
             })
             .collect();
-        let severity = head.severity.map_or("-", Severity::as_str);
+        let label = head.label.unwrap_or_default();
+        let severity = label.severity.map_or("-", Severity::as_str);
         let lead = match head.lead {
             Lead::Id(severity, number) => format!("{}{number}", severity.letter()),
             Lead::Number(number) => number.to_string(),
             Lead::Tag => "tag".into(),
             Lead::Bare => "bare".into(),
         };
-        let kind = head.kind.map(|kind| format!("{kind:?}").to_lowercase());
+        let kind = label.kind.map(|kind| format!("{kind:?}").to_lowercase());
         let kind = kind.as_deref().unwrap_or("-");
         let places = places.join(" ");
         format!("{lead}|{}|{severity}|{kind}|{places}", head.title)
@@ -426,6 +468,8 @@ I1 (important, gap): The lock leaks — `src/a.rs:3`
     S1|The lock leaks|-|-|src/a.rs:3-3
 `[IMPORTANT]` src/a.rs:3 — The lock leaks
     tag|The lock leaks|important|-|src/a.rs:3-3
+S1. **The lock leaks** in `src/a.rs`
+    S1|The lock leaks|-|-|src/a.rs
 S1. **The `**` glob leaks** — `src/**/a.rs`
     S1|The `**` glob leaks — `src/**/a.rs`|-|-|
 S4. **The lock leaks** — commit `99aa4e3` body
@@ -442,7 +486,7 @@ S4. **The lock leaks** — commit `99aa4e3` body
             assert_eq!(shown(line), want.trim(), "{line}");
             count += 1;
         }
-        assert_eq!(count, 29);
+        assert_eq!(count, 30);
     }
 
     #[test]

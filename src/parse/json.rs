@@ -377,7 +377,8 @@ fn append_quote(body: &mut String, place: &PlaceItem) {
     let path = place.path.trim();
     let quote = place.quote.trim_end();
     let line = place.line;
-    *body += &format!("`{path}:{line}`:\n\n{fence}\n{quote}\n{fence}");
+    let shown = format!("`{path}:{line}`:\n\n{fence}\n{quote}\n{fence}");
+    body.push_str(&shown);
 }
 
 fn bullets<T>(items: &[T], show: &dyn Fn(&T) -> String) -> String {

@@ -208,7 +208,7 @@ fn strong_id(text: &str) -> Option<(Severity, u32)> {
     }
     let head = head::head(text)?;
     match head.lead {
-        Lead::Id(severity, number) if (head.bold || head.heading) && !head.locations.is_empty() => {
+        Lead::Id(severity, number) if head.is_set() && !head.locations.is_empty() => {
             Some((severity, number))
         }
         _ => None,

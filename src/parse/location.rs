@@ -35,7 +35,9 @@ pub(super) fn leading(text: &str) -> Option<(Vec<Location>, &str)> {
     loop {
         if let Some((places, after)) = list_in_span(rest) {
             path = places.last().map(|place| place.path.clone());
-            places.iter().for_each(|place| push(&mut found, place));
+            for place in &places {
+                push(&mut found, place);
+            }
             rest = after;
             match connector(rest) {
                 Some(next) if found.len() < MOST => {

@@ -201,19 +201,23 @@ fn cut_off(sections: &[Section<'_, '_>], open_at_end: bool, any_finding: bool) -
     if open_at_end && last.holds_findings() {
         return Some("the reply ends inside a block of code".to_owned());
     }
-    if last.holds_findings() && line.is_none() && last.rest.is_empty() {
+    if !last.name.is_empty() && line.is_none() && last.rest.is_empty() {
         return Some(format!("the reply ends at the heading {:?}", last.name));
     }
-    let first_only = sections.iter().all(|section| {
-        !section.holds_findings()
-            || matches!(
-                section.part,
-                Some(Part::AllFindings | Part::Findings(Severity::Critical))
-            )
-    });
-    if last.part == Some(Part::Findings(Severity::Critical)) && first_only && !any_finding {
-        return Some("the reply ends after the section of critical findings".to_owned());
+    let has = |part: Part| sections.iter().any(|section| section.part == Some(part));
+    if let Some(Part::Findings(severity)) = last.part
+        && severity > Severity::Suggestion
+        && !has(Part::Findings(Severity::Suggestion))
+    {
+        // A review that keeps to the usual outline from its beginning goes on after this.
+        let outlined = has(Part::Summary) && has(Part::Findings(Severity::Critical));
+        let begun = severity == Severity::Critical && !any_finding;
+        if outlined || begun {
+            return Some(format!(
+                "the reply ends with the section of {severity} findings"
+            ));
+        }
     }
     let line = line.filter(|line| !line.code)?;
-    failure::cut_off(line.text, last.holds_findings() && any_finding)
+    failure::cut_off(line.text, last.holds_findings())
 }

@@ -130,7 +130,7 @@ fn what_is_no_review_has_failed_with_a_reason() {
         ("I'm sorry, I can't help with that.", "refused"),
         ("API Error: 529 overloaded", "no section"),
         ("I reviewed it. No issues found.", "no section"),
-        ("## Critical Issues\n\nNone.", "ends after"),
+        ("## Critical Issues\n\nNone.", "ends with the section"),
         (
             "## Critical Issues\n\nNone.\n\n## Important Issues",
             "ends at the heading",
@@ -145,12 +145,30 @@ fn what_is_no_review_has_failed_with_a_reason() {
         ),
         ("{\"review\":\"r\",\"units\":[", "broken"),
         ("## Findings\n\nIt is all a bit much.", "could not be read"),
+        (
+            "## Critical Issues\n\nNone.\n\n## Important Issues\n\nNone.\n\n## Sugge",
+            "ends at the heading",
+        ),
+        (
+            "## Important Issues\n\nI1. **Lock leaks** — `a.rs:1`\n\nSee `src/lo",
+            "breaks off",
+        ),
+        (
+            "## Summary\n\nx\n\n## Critical Issues\n\nNone.\n\n## Important Issues\n\nI1. **Lock leaks** — `a.rs:1`\n\nYes.",
+            "ends with the section",
+        ),
     ] {
         match parse(reply).status {
             Status::Failed { why } => assert!(why.contains(reason), "{reply:?}: {why}"),
             status => panic!("{reply:?}: {status:?}"),
         }
     }
+}
+
+#[test]
+fn a_review_may_have_one_section_alone() {
+    let reply = "## Important Issues\n\nI1. **Lock leaks** — `a.rs:1`\n\nYes";
+    assert_eq!(parse(reply).status, Status::Ok);
 }
 
 #[test]

@@ -46,13 +46,17 @@ impl Session {
             let newest = reviews.remove(index);
             reviews.insert(0, newest);
         }
+        // What is staged, or one commit, says nothing about what the branch no longer has.
+        let whole_branch = reviews
+            .first()
+            .is_some_and(|(_, report)| matches!(report.scope.as_str(), "branch" | "push"));
         let mut known = Known {
             newest: reviews.first().map(|(id, _)| id.to_string()),
             of_newest: 0,
             standings: Vec::new(),
         };
         for (index, (_, report)) in reviews.into_iter().enumerate() {
-            for standing in self.restated(&report, &decisions)? {
+            for standing in self.restated(&report, &decisions) {
                 if known
                     .standings
                     .iter()
@@ -65,14 +69,14 @@ impl Session {
                 known.of_newest = known.standings.len();
             }
         }
-        if of_branch.is_some() {
-            self.close_gone(&mut known)?;
+        if of_branch.is_some() && whole_branch {
+            self.close_gone(&mut known);
         }
         Ok(known)
     }
 
     /// The findings of a stored review with the decisions made since.
-    fn restated(&self, report: &Report, decisions: &[Decision]) -> Result<Vec<Standing>> {
+    fn restated(&self, report: &Report, decisions: &[Decision]) -> Vec<Standing> {
         let mut standings: Vec<Standing> = report.findings().into_iter().cloned().collect();
         let findings: Vec<_> = standings
             .iter()
@@ -91,19 +95,19 @@ impl Session {
         for (standing, state) in standings.iter_mut().zip(states) {
             standing.state = state;
         }
-        Ok(standings)
+        standings
     }
 
     /// Takes findings of the newest review that the branch, read wholly, no longer has out of the list
     /// of open ones: for the rules reviewer, not raised any more means closed.
-    fn close_gone(&mut self, known: &mut Known) -> Result<()> {
+    fn close_gone(&mut self, known: &mut Known) {
         let Ok(now) = self.review(&Scope::Branch { base: None }, Asking::Nothing) else {
-            return Ok(());
+            return;
         };
         let complete =
             now.verdict.not_reviewed().is_empty() && !matches!(now.verdict, Verdict::NothingNew);
         if !complete {
-            return Ok(());
+            return;
         }
         let raised: Vec<_> = now
             .findings()
@@ -121,7 +125,6 @@ impl Session {
             keep
         });
         known.of_newest = kept;
-        Ok(())
     }
 }
 

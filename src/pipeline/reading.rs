@@ -14,7 +14,7 @@ use crate::finding::{LineRange, RawFinding};
 use crate::gate::NotReviewed;
 use crate::git::{Commit, ReadLimits};
 use crate::ledger::{UnitFindings, around};
-use crate::owed::Target;
+use crate::owed::{Head, Target};
 use crate::receipt::{AgentSpec, Receipt, ReceiptKey};
 use crate::report::UnitReport;
 use crate::rules::{self, AddedLine, FileUnderReview, RuleSet};
@@ -24,7 +24,7 @@ use crate::units::{Class, Excludes, classify};
 /// The changed files of a target, before any of them is read.
 pub(super) struct ChangeSet {
     /// Between the base tree and the head tree.
-    head: Vec<Change>,
+    pub(super) head: Vec<Change>,
     /// What the remote has of it.
     paid: Vec<Change>,
     /// What single commits change that is not among `head`.
@@ -122,16 +122,33 @@ impl Session {
 
     /// The changed files between the base and the head of a target.
     pub(crate) fn head_changes(&self, target: &Target) -> Result<Vec<Change>> {
-        if let Some(head) = &target.head {
-            return self
-                .repo
-                .changes(&target.base.tree, &self.repo.tree_of(head)?);
+        if let Head::Commit(head) = &target.head {
+            let head_tree = self.repo.tree_of(head)?;
+            let changes = self.repo.changes(&target.base.tree, &head_tree)?;
+            if changes.is_empty() && head_tree != target.base.tree {
+                return Err(anyhow!(
+                    "the trees {} and {head_tree} differ, but in no file",
+                    target.base.tree
+                ))
+                .context("cannot tell what changed")
+                .hint("run `git fsck`");
+            }
+            return Ok(changes);
         }
-        let staged = self.repo.staged()?;
-        match staged.unmerged.first() {
-            None => Ok(staged.changes),
+        let (changes, unmerged) = match target.head {
+            Head::Worktree { untracked } => {
+                let files = self.repo.worktree(untracked)?;
+                (files.changes, files.unmerged)
+            }
+            Head::Index | Head::Commit(_) => {
+                let staged = self.repo.staged()?;
+                (staged.changes, staged.unmerged)
+            }
+        };
+        match unmerged.first() {
+            None => Ok(changes),
             Some(path) => Err(anyhow!("{path:?} has an unresolved conflict"))
-                .context("cannot review what is staged")
+                .context("cannot review what is not committed yet")
                 .hint("resolve the conflict and stage the file first"),
         }
     }
@@ -167,7 +184,9 @@ impl Session {
         let specs = Specs::of(rules);
         let history_rules = rules.history_only();
         let (excludes, warnings) = Excludes::new(&settings.exclude);
-        warnings.into_iter().for_each(|warning| self.warn(warning));
+        for warning in warnings {
+            self.warn(warning);
+        }
         let known = match asking {
             Asking::Missing => self.store.receipt_keys().unwrap_or_default(),
             Asking::Everything | Asking::Nothing => HashSet::new(),
@@ -352,6 +371,20 @@ impl Reading {
     fn key(&self, index: usize) -> ReceiptKey {
         let unit = &self.units[index];
         ReceiptKey::new(&unit.key, self.specs.for_unit(unit.commit.as_ref()))
+    }
+
+    /// How many units the target has that the remote does not.
+    pub(super) fn new_units(&self) -> usize {
+        self.units
+            .iter()
+            .filter(|unit| unit.class != Class::Paid)
+            .count()
+    }
+
+    /// True if the change is owed a reading of what stands, or stood, at this path.
+    pub(super) fn owes(&self, path: &RepoPath) -> bool {
+        self.of_head()
+            .any(|unit| unit.class != Class::Paid && unit.change.path() == path)
     }
 
     /// The owed units that nobody has read, and why.

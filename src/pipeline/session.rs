@@ -16,7 +16,7 @@ use crate::error::HintExt;
 use crate::finding::Finding;
 use crate::git::Repo;
 use crate::ledger::Decision;
-use crate::owed::{self, OwedPolicy, Owing, Target};
+use crate::owed::{self, Head, OwedPolicy, Owing, Target};
 use crate::receipt::Receipt;
 use crate::report::{NothingOwed, Report, to_json};
 use crate::rules::{RuleLevel, RuleSet};
@@ -117,7 +117,17 @@ impl Session {
     /// Which targets a scope has, and which refs owe nothing.
     pub(crate) fn owed(&mut self, scope: &Scope) -> Result<(Vec<Target>, Vec<NothingOwed>)> {
         match scope {
-            Scope::Staged => Ok((vec![owed::staged(&self.repo)?], Vec::new())),
+            Scope::Staged => {
+                let target = owed::uncommitted(&self.repo, Head::Index)?;
+                Ok((vec![target], Vec::new()))
+            }
+            Scope::Worktree { untracked } => {
+                let reviewed = Head::Worktree {
+                    untracked: *untracked,
+                };
+                let target = owed::uncommitted(&self.repo, reviewed)?;
+                Ok((vec![target], Vec::new()))
+            }
             Scope::Branch { base } => {
                 let remote = self.repo.push_remote(self.repo.head()?.branch());
                 let policy = self.owed_policy(remote.as_deref())?;
@@ -204,19 +214,19 @@ impl Session {
     }
 
     /// The settings in force for one change: the branch's own file counts where it is stricter.
-    pub(crate) fn in_force(&mut self, target: &Target) -> Result<InForce> {
+    pub(crate) fn in_force(&mut self, target: &Target, changed: &[Change]) -> Result<InForce> {
         let base = self.config_of(&target.base.tree)?;
-        let text = match &target.head {
-            Some(head) => self.config_text(&self.repo.tree_of(head)?)?,
-            None => self.staged_config()?,
-        };
+        let path = RepoPath::from(config::REPOSITORY_FILE);
+        let text = self.at_head(target, changed, &path)?;
         let branch = match &text {
             Some(text) => {
                 let source = Source {
                     name: format!("`{}`", config::REPOSITORY_FILE),
                 };
                 let (file, unknown) = ConfigFile::parse(text, &source)?;
-                unknown.into_iter().for_each(|warning| self.warn(warning));
+                for warning in unknown {
+                    self.warn(warning);
+                }
                 Some(file)
             }
             None => None,
@@ -235,35 +245,23 @@ impl Session {
         })
     }
 
-    /// The repository's file as it is staged.
-    fn staged_config(&self) -> Result<Option<Vec<u8>>> {
-        let staged = self.repo.staged()?;
-        let change = staged
-            .changes
-            .iter()
-            .find(|change| change.path().as_bytes() == config::REPOSITORY_FILE.as_bytes());
-        match change.map(Change::new) {
-            Some(Some(entry)) => Ok(Some(self.repo.read_blob(&entry.id)?)),
-            Some(None) => Ok(None),
-            None => self.config_text(&staged.base_tree),
+    /// A file as the head of a target has it; `changed` are its changed files.
+    fn at_head(
+        &self,
+        target: &Target,
+        changed: &[Change],
+        path: &RepoPath,
+    ) -> Result<Option<Vec<u8>>> {
+        if let Head::Commit(head) = target.head {
+            return self.config_text(&self.repo.tree_of(&head)?);
         }
-    }
-
-    /// The rules in force, built in and configured.
-    pub(crate) fn rule_set(&self, settings: &Settings) -> Result<RuleSet> {
-        let specs: Vec<_> = settings
-            .rules
-            .iter()
-            .map(|rule| rule.value.clone())
-            .collect();
-        let levels: std::collections::BTreeMap<String, RuleLevel> = settings
-            .levels
-            .iter()
-            .map(|(id, level)| (id.clone(), level.value))
-            .collect();
-        RuleSet::compile(&specs, &levels)
-            .context("cannot use the configured rules")
-            .hint("correct the rule in the file it comes from; `deep-review explain --config` names it")
+        match changed.iter().find(|change| change.path() == path) {
+            Some(change) => match change.new().filter(|entry| entry.mode.is_file()) {
+                Some(entry) => Ok(Some(self.repo.read_blob(&entry.id)?)),
+                None => Ok(None),
+            },
+            None => self.config_text(&target.base.tree),
+        }
     }
 
     /// Whether the code a finding is about still stands on the tip of HEAD, as far as it has been read.
@@ -286,11 +284,11 @@ impl Session {
         if reading.has_at_head(path) {
             return false;
         }
-        let tree = match &target.head {
-            Some(head) => self.repo.tree_of(head),
-            // What is staged is HEAD's tree but for its changes.
-            None if reading.removes(path) => return true,
-            None => Ok(target.base.tree),
+        let tree = match target.head {
+            Head::Commit(head) => self.repo.tree_of(&head),
+            // What is not committed yet is HEAD's tree but for its changes.
+            Head::Index | Head::Worktree { .. } if reading.removes(path) => return true,
+            Head::Index | Head::Worktree { .. } => Ok(target.base.tree),
         };
         let found = tree.and_then(|tree| self.repo.read_file(&tree, path));
         // What can't be looked up is taken to be there: then no decision follows it elsewhere.
@@ -351,7 +349,7 @@ impl Session {
     /// The newest stored review of a branch.
     pub(crate) fn newest_review(&self, target: &str) -> Result<Option<Report>> {
         for id in self.store.review_ids()? {
-            if let Some(report) = self.store.review::<Report>(&id)?
+            if let Some(report) = self.store.review::<Report>(&id)
                 && report.target_name() == target
             {
                 return Ok(Some(report));
@@ -364,12 +362,29 @@ impl Session {
     pub(crate) fn reviews(&self) -> Result<Vec<(ReviewId, Report)>> {
         let mut reviews = Vec::new();
         for id in self.store.review_ids()? {
-            if let Some(report) = self.store.review::<Report>(&id)? {
+            if let Some(report) = self.store.review::<Report>(&id) {
                 reviews.push((id, report));
             }
         }
         Ok(reviews)
     }
+}
+
+/// The rules in force, built in and configured.
+pub(super) fn rule_set(settings: &Settings) -> Result<RuleSet> {
+    let specs: Vec<_> = settings
+        .rules
+        .iter()
+        .map(|rule| rule.value.clone())
+        .collect();
+    let levels: std::collections::BTreeMap<String, RuleLevel> = settings
+        .levels
+        .iter()
+        .map(|(id, level)| (id.clone(), level.value))
+        .collect();
+    RuleSet::compile(&specs, &levels)
+        .context("cannot use the configured rules")
+        .hint("correct the rule in the file it comes from; `deep-review explain --config` names it")
 }
 
 fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>> {

@@ -23,7 +23,7 @@ mod wording;
 pub(crate) use pack::builtin_rules;
 pub(crate) use paths::{PathKind, path_kind};
 pub(crate) use set::RuleSet;
-pub(crate) use spec::{RuleError, RuleLevel, RuleSpec};
+pub(crate) use spec::{RuleLevel, RuleSpec};
 
 use crate::diff::{Mode, RepoPath};
 use crate::finding::Severity;

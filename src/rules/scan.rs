@@ -7,7 +7,7 @@ use std::ops::{ControlFlow, Range};
 
 use super::engine::{Match, without_line_end};
 use super::language::{Carry, Language, Region};
-use super::pack::{Hit, Judgement, Place};
+use super::pack::{Hit, Judgement, Place, Sums};
 use super::paths::{PathKind, path_kind};
 use super::set::{Check, RuleSet, globs_match};
 use super::wording::Wording;
@@ -28,6 +28,7 @@ pub(super) struct FileFacts<'a> {
     carries: OnceCell<Vec<Carry>>,
     inline_tests: OnceCell<Vec<Range<u32>>>,
     balance: OnceCell<HashMap<[u8; 16], i64>>,
+    old_sums: OnceCell<Sums>,
 }
 
 impl<'a> FileFacts<'a> {
@@ -40,6 +41,7 @@ impl<'a> FileFacts<'a> {
             carries: OnceCell::new(),
             inline_tests: OnceCell::new(),
             balance: OnceCell::new(),
+            old_sums: OnceCell::new(),
         }
     }
 
@@ -89,6 +91,13 @@ impl<'a> FileFacts<'a> {
         balance
             .get(&line_key(line))
             .is_some_and(|added| *added <= 0)
+    }
+
+    /// What the base version locked, read by the first reader that asks: the name of a file decides
+    /// which one that is.
+    pub(super) fn old_sums(&self, read: fn(&[u8]) -> Sums) -> &Sums {
+        self.old_sums
+            .get_or_init(|| read(self.file.old_text.unwrap_or_default()))
     }
 
     /// What stands at byte `place` of an added line.

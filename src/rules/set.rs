@@ -9,7 +9,7 @@ use ignore::overrides::{Override, OverrideBuilder};
 
 use super::engine::Engine;
 use super::pack::{self, Builtin};
-use super::pattern::Pattern;
+use super::pattern::{Pattern, cut};
 use super::spec::{RuleError, RuleLevel, RuleSpec, is_rule_id};
 use crate::diff::RepoPath;
 use crate::finding::Severity;
@@ -18,8 +18,10 @@ use crate::finding::Severity;
 const ENGINE_VERSION: u32 = 1;
 /// Most rules of one repository.
 const MOST_RULES: usize = 1_000;
-/// Most bytes of all patterns of one repository.
+/// Most bytes of all patterns and globs of one repository.
 const MOST_PATTERN_BYTES: usize = 256 << 10;
+/// Most steps of all patterns of one repository: a quarter of a second of compiling.
+const MOST_PATTERN_STEPS: usize = 500_000;
 
 /// The rules one review uses. Built once, shared between threads.
 #[derive(Debug)]
@@ -71,33 +73,17 @@ impl RuleSet {
             .iter()
             .map(|builtin| Rule::shipped(builtin))
             .collect();
-        let mut known: BTreeSet<&str> = BTreeSet::new();
-        let mut globs = BTreeMap::new();
-        let mut pattern_bytes = 0;
-        for (count, spec) in specs.iter().enumerate() {
-            let id = spec.id.clone();
-            if !is_rule_id(&id) {
-                return Err(RuleError::Id { id });
-            }
-            if pack::builtin_rules().any(|builtin| builtin.id == id) {
-                return Err(RuleError::BuiltIn { id });
-            }
-            if !known.insert(&spec.id) {
-                return Err(RuleError::Duplicate { id });
-            }
-            if count >= MOST_RULES {
-                let (limit, of) = (MOST_RULES, "in number");
-                return Err(RuleError::TooMany { id, limit, of });
-            }
-            pattern_bytes += spec.added.as_ref().map_or(0, String::len);
-            if pattern_bytes > MOST_PATTERN_BYTES {
-                let (limit, of) = (MOST_PATTERN_BYTES, "bytes of patterns");
-                return Err(RuleError::TooMany { id, limit, of });
-            }
-            rules.push(Rule::of_repository(spec, &mut globs)?);
+        let mut bench = Bench::default();
+        for spec in specs {
+            rules.push(bench.prepare(spec)?);
         }
         rules.retain_mut(|rule| rule.take_level(levels.get(&*rule.id)));
         Ok(Self::of(rules))
+    }
+
+    /// Checks one rule of the repository by itself, without the cost of a set.
+    pub(crate) fn check(spec: &RuleSpec) -> Result<(), RuleError> {
+        Bench::default().prepare(spec).map(drop)
     }
 
     /// The subset that also reads the added lines of each new commit.
@@ -136,6 +122,78 @@ impl RuleSet {
     }
 }
 
+/// Where the rules of one repository are checked and made ready, one after the other.
+#[derive(Default)]
+struct Bench<'s> {
+    ids: BTreeSet<&'s str>,
+    /// Of all patterns and globs.
+    bytes: usize,
+    /// Of all patterns.
+    steps: usize,
+    /// Rules often share their paths.
+    globs: BTreeMap<&'s [String], Arc<Override>>,
+}
+
+impl<'s> Bench<'s> {
+    fn prepare(&mut self, spec: &'s RuleSpec) -> Result<Rule, RuleError> {
+        let id = spec.id.clone();
+        if !is_rule_id(&id) {
+            return Err(RuleError::Id { id: cut(&id) });
+        }
+        if pack::builtin_rules().any(|builtin| builtin.id == id) {
+            return Err(RuleError::BuiltIn { id });
+        }
+        if !self.ids.insert(&spec.id) {
+            return Err(RuleError::Duplicate { id });
+        }
+        if spec.paths.is_empty() && spec.added.is_none() {
+            return Err(RuleError::Unconditional { id });
+        }
+        if spec.message.trim().is_empty() {
+            return Err(RuleError::Message { id });
+        }
+        let bad = |detail| RuleError::Pattern {
+            id: spec.id.clone(),
+            detail,
+        };
+        let pattern = spec.added.as_deref().map(Pattern::read).transpose();
+        let pattern = pattern.map_err(bad)?;
+        let texts = spec.added.iter().chain(&spec.paths);
+        self.bytes += texts.map(String::len).sum::<usize>();
+        self.steps += pattern.as_ref().map_or(0, |pattern| pattern.steps);
+        for (spent, limit, of) in [
+            (self.ids.len(), MOST_RULES, "in number"),
+            (
+                self.bytes,
+                MOST_PATTERN_BYTES,
+                "bytes of patterns and globs",
+            ),
+            (self.steps, MOST_PATTERN_STEPS, "steps of patterns"),
+        ] {
+            if spent > limit {
+                return Err(RuleError::TooMany { id, limit, of });
+            }
+        }
+        if let Some(pattern) = &pattern {
+            pattern.build().map_err(bad)?;
+        }
+        let paths = self.paths(spec)?;
+        Ok(Rule::of_repository(spec, pattern, paths))
+    }
+
+    fn paths(&mut self, spec: &'s RuleSpec) -> Result<Option<Arc<Override>>, RuleError> {
+        if spec.paths.is_empty() {
+            return Ok(None);
+        }
+        if let Some(known) = self.globs.get(spec.paths.as_slice()) {
+            return Ok(Some(Arc::clone(known)));
+        }
+        let globs = Arc::new(read_globs(spec)?);
+        self.globs.insert(&spec.paths, Arc::clone(&globs));
+        Ok(Some(globs))
+    }
+}
+
 impl Rule {
     fn shipped(builtin: &'static Builtin) -> Self {
         Self {
@@ -155,30 +213,9 @@ impl Rule {
 
     fn of_repository(
         spec: &RuleSpec,
-        known_globs: &mut BTreeMap<Vec<String>, Arc<Override>>,
-    ) -> Result<Self, RuleError> {
-        let id = || spec.id.clone();
-        if spec.paths.is_empty() && spec.added.is_none() {
-            return Err(RuleError::Unconditional { id: id() });
-        }
-        if spec.message.trim().is_empty() {
-            return Err(RuleError::Message { id: id() });
-        }
-        let pattern = spec
-            .added
-            .as_deref()
-            .map(Pattern::compile)
-            .transpose()
-            .map_err(|detail| RuleError::Pattern { id: id(), detail })?;
-        let paths = match known_globs.get(&spec.paths) {
-            _ if spec.paths.is_empty() => None,
-            Some(known) => Some(Arc::clone(known)),
-            None => {
-                let globs = Arc::new(read_globs(spec)?);
-                known_globs.insert(spec.paths.clone(), Arc::clone(&globs));
-                Some(globs)
-            }
-        };
+        pattern: Option<Pattern>,
+        paths: Option<Arc<Override>>,
+    ) -> Self {
         let mut print = Fingerprint::new("house");
         print.field(spec.id.as_bytes());
         print.field(spec.severity.as_str().as_bytes());
@@ -188,7 +225,7 @@ impl Rule {
         for glob in &spec.paths {
             print.field(glob.as_bytes());
         }
-        Ok(Self {
+        Self {
             id: spec.id.as_str().into(),
             severity: spec.severity,
             configured: false,
@@ -196,11 +233,11 @@ impl Rule {
             check: Check::House {
                 paths,
                 message: spec.message.as_str().into(),
-                globs: spec.paths.join(" ").into(),
+                globs: cut(&spec.paths.join(" ")).into(),
             },
             patterns: pattern.into_iter().map(Arc::new).collect(),
             fingerprint: print.finish(),
-        })
+        }
     }
 
     /// Applies what configuration says; false if that is "off".
@@ -235,8 +272,8 @@ pub(super) fn globs_match(globs: &Override, path: &RepoPath) -> bool {
 fn read_globs(spec: &RuleSpec) -> Result<Override, RuleError> {
     let bad = |glob: &str, detail: String| RuleError::Glob {
         id: spec.id.clone(),
-        glob: glob.to_owned(),
-        detail,
+        glob: cut(glob),
+        detail: cut(&detail),
     };
     let mut builder = OverrideBuilder::new("");
     for glob in &spec.paths {

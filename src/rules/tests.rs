@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
-use super::{AddedLine, FileUnderReview, RuleError, RuleLevel, RuleSet, RuleSpec, builtin_rules};
+use super::spec::RuleError;
+use super::{AddedLine, FileUnderReview, RuleLevel, RuleSet, RuleSpec, builtin_rules};
 use crate::diff::{Mode, RepoPath};
 use crate::finding::{RawFinding, Severity};
 
@@ -110,8 +111,14 @@ fn a_bad_pattern_is_shown_with_a_caret() {
 
 #[test]
 fn what_can_not_work_is_refused_by_name() {
-    let refuse = |spec: RuleSpec| RuleSet::compile(&[spec], &BTreeMap::new()).unwrap_err();
-    for bad in ["", "a*", "^", r"\b", "x|", "[a&&b]", "(?:", r"\w{1000000}"] {
+    let refuse = |spec: RuleSpec| {
+        let error = RuleSet::check(&spec).unwrap_err();
+        let in_a_set = RuleSet::compile(&[spec], &BTreeMap::new()).unwrap_err();
+        assert_eq!(error, in_a_set);
+        error
+    };
+    assert_eq!(RuleSet::check(&spec("r", "abc")), Ok(()));
+    for bad in ["", "a*", "^", r"\b", "x|", "[a&&b]", "(?:", r"\w{100000}"] {
         assert!(
             matches!(refuse(spec("r", bad)), RuleError::Pattern { .. }),
             "{bad}"
@@ -146,6 +153,38 @@ fn what_can_not_work_is_refused_by_name() {
         refuse(everything),
         RuleError::Unconditional { .. }
     ));
+}
+
+#[test]
+fn one_repository_may_not_ask_for_too_much() {
+    let many = |count: usize, added: &str| {
+        let specs: Vec<_> = (0..count).map(|n| spec(&format!("r{n}"), added)).collect();
+        RuleSet::compile(&specs, &BTreeMap::new()).map(|_| ())
+    };
+    assert_eq!(many(20, "abc[a-z]{200}"), Ok(()));
+    for (count, added) in [
+        (1_001, "abc".to_owned()),
+        (1, "(?:[ab]{900}c){600}".to_owned()),
+        (3, format!("(?x)abc{}", " ".repeat(100_000))),
+    ] {
+        let error = many(count, &added).unwrap_err();
+        assert!(matches!(error, RuleError::TooMany { .. }), "{error}");
+    }
+}
+
+#[test]
+fn an_error_about_a_long_pattern_is_short() {
+    for long in [
+        "(?:x?){100}".repeat(5_000),
+        format!("({}", "x".repeat(100_000)),
+    ] {
+        let error = RuleSet::compile(&[spec("r", &long)], &BTreeMap::new()).unwrap_err();
+        assert!(
+            error.to_string().len() < 2_000,
+            "{}",
+            error.to_string().len()
+        );
+    }
 }
 
 #[test]
@@ -235,7 +274,10 @@ fn the_history_set_has_the_marked_rules_only() {
         .filter(|rule| rule.history)
         .map(|rule| rule.id)
         .collect();
-    assert_eq!(marked, ["provider-token", "private-key"]);
+    assert_eq!(
+        marked,
+        ["provider-token", "private-key", "secret-assignment"]
+    );
 }
 
 #[test]
@@ -414,8 +456,8 @@ fn ids_of_the_pack_are_unique_and_its_patterns_compile() {
     for builtin in super::pack::PACK {
         assert!(super::spec::is_rule_id(builtin.id));
         for form in builtin.forms {
-            let compiled = super::pattern::Pattern::compile(form.pattern);
-            let pattern = compiled.unwrap_or_else(|error| panic!("{error}"));
+            let pattern = super::pattern::Pattern::lazy(form.pattern);
+            assert_eq!(pattern.build(), Ok(()));
             assert!(
                 pattern.keywords.is_some(),
                 "{} has no keyword",

@@ -51,7 +51,7 @@ impl<'s> Wording<'s> {
                 let cause = match rule.pattern() {
                     Some(pattern) => format!(
                         "The added line matches `{}`, rule `{}` of this repository.",
-                        pattern.source(),
+                        pattern.shown(),
                         rule.id
                     ),
                     None => format!(

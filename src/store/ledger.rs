@@ -62,9 +62,4 @@ impl Store {
             .collect::<anyhow::Result<Vec<String>>>()?;
         lines::append(&self.dir.join(FILE), &sealed).context("the decision was not recorded")
     }
-
-    /// A digest that changes whenever the ledger does.
-    pub(crate) fn ledger_digest(&self) -> anyhow::Result<blake3::Hash> {
-        Ok(blake3::hash(&lines::read(&self.dir.join(FILE))?))
-    }
 }

@@ -62,32 +62,26 @@ impl Store {
         }
         let format = dir.join("format");
         let found = read_plain(&format)?;
-        match found.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()) {
-            Some(text) => match text.trim().parse::<u32>() {
+        if let Some(text) = found.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()) {
+            match text.trim().parse::<u32>() {
                 Ok(FORMAT) => {}
                 Ok(later) if later > FORMAT => {
                     return Err(anyhow!("`{}` has format {later}, this program knows {FORMAT}", dir.display()))
-                        .context("the store was written by a newer deep-review")
-                        .hint("update deep-review, or move that directory away to start afresh (decisions in it are then not seen)");
+                    .context("the store was written by a newer deep-review")
+                    .hint("update deep-review, or move that directory away to start afresh (decisions in it are then not seen)");
                 }
                 _ => {
                     return Err(anyhow!("`{}` holds {text:?}", format.display()))
                         .context("cannot read the format of the store")
                         .hint(format!("move `{}` away to start afresh", dir.display()));
                 }
-            },
-            None => {}
+            }
         }
         Ok(Self {
             secret: Secret::read(secret_dir)?,
             secret_dir: secret_dir.to_owned(),
             dir,
         })
-    }
-
-    /// The directory everything lies in.
-    pub(crate) fn dir(&self) -> &Path {
-        &self.dir
     }
 
     /// Creates what is missing and takes the lock; released when the guard is dropped.

@@ -4,14 +4,14 @@
 use std::fmt;
 use std::fs;
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::seal::{Broken, Purpose};
+use super::seal::Purpose;
 use super::{Store, create_private_dir, read_plain, replace};
 
 const DIR: &str = "reviews";
@@ -84,7 +84,7 @@ impl Store {
             slug(target)
         );
         // The lock is held, so a free name stays free.
-        let id = (1..)
+        let id = (1..10_000)
             .map(|n| {
                 if n == 1 {
                     stem.clone()
@@ -110,7 +110,7 @@ impl Store {
                 bytes,
             )?;
         }
-        publish(making, reviews.join(&id.0))?;
+        publish(making, &reviews.join(&id.0))?;
         Ok(id)
     }
 
@@ -132,19 +132,11 @@ impl Store {
     }
 
     /// Reads a review; `None` if it is not there, not sealed by this user or of another format.
-    pub(crate) fn review<T: DeserializeOwned>(&self, id: &ReviewId) -> anyhow::Result<Option<T>> {
+    pub(crate) fn review<T: DeserializeOwned>(&self, id: &ReviewId) -> Option<T> {
         // A review is a memory: one that can't be read is forgotten, whatever is wrong with it.
-        let bytes = read_plain(&self.review_dir(id).join(FILE)).ok().flatten();
-        let Some(text) = bytes.and_then(|bytes| String::from_utf8(bytes).ok()) else {
-            return Ok(None);
-        };
-        let Some(secret) = &self.secret else {
-            return Ok(None);
-        };
-        match secret.open(Purpose::Review, &text) {
-            Ok(review) => Ok(Some(review)),
-            Err(Broken::Foreign | Broken::Damaged(_)) => Ok(None),
-        }
+        let bytes = read_plain(&self.review_dir(id).join(FILE)).ok().flatten()?;
+        let text = String::from_utf8(bytes).ok()?;
+        self.secret.as_ref()?.open(Purpose::Review, &text).ok()
     }
 
     /// Where a review lies.
@@ -162,11 +154,11 @@ fn by_age(id: &ReviewId) -> (&str, usize, &str) {
     clippy::disallowed_methods,
     reason = "the store is a door to the file system"
 )]
-fn publish(making: tempfile::TempDir, target: PathBuf) -> anyhow::Result<()> {
+fn publish(making: tempfile::TempDir, target: &Path) -> anyhow::Result<()> {
     if target.exists() {
         bail!("`{}` is already there", target.display());
     }
-    fs::rename(making.keep(), &target)
+    fs::rename(making.keep(), target)
         .with_context(|| format!("cannot keep the review in `{}`", target.display()))
 }
 

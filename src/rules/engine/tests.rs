@@ -12,7 +12,7 @@ fn engine(patterns: &[&str]) -> Engine {
     Engine::new(
         patterns
             .iter()
-            .map(|source| Arc::new(Pattern::compile(source).unwrap()))
+            .map(|source| Arc::new(Pattern::read(source).unwrap()))
             .collect(),
     )
 }

@@ -3,15 +3,19 @@
 //!
 //! - `tokens`: access tokens in the formats their providers publish
 //! - `keys`: private keys
+//! - `assignments`: passwords and keys without a form of their own
 //! - `safeguards`: checks that are switched off
 //! - `characters`: characters that deceive the reader
 //! - `leftovers`: conflict markers and debugger calls
 //! - `strays`: files, reminders and paths that belong to one machine or one moment
+//! - `locks`: lock files whose checksums change under the same version
 //! - `workflows`: workflows that give their rights away
 
+mod assignments;
 mod characters;
 mod keys;
 mod leftovers;
+mod locks;
 mod safeguards;
 mod strays;
 mod tokens;
@@ -19,6 +23,8 @@ mod workflows;
 
 use std::borrow::Cow;
 use std::ops::Range;
+
+pub(super) use locks::Sums;
 
 use super::language::Language;
 use super::paths::PathKind;
@@ -120,6 +126,7 @@ pub(super) enum Judgement {
 pub(super) static PACK: &[&Builtin] = &[
     &tokens::PROVIDER_TOKEN,
     &keys::PRIVATE_KEY,
+    &assignments::SECRET_ASSIGNMENT,
     &characters::BIDI_CONTROL,
     &characters::INVISIBLE_CHARACTER,
     &characters::HOMOGLYPH_IDENTIFIER,
@@ -133,6 +140,7 @@ pub(super) static PACK: &[&Builtin] = &[
     &safeguards::FOCUSED_TEST,
     &safeguards::TLS_VERIFY_OFF,
     &safeguards::REVIEW_EVASION_ATTRIBUTES,
+    &locks::LOCK_HASH_CHANGED,
     &workflows::WORKFLOW_ALL_RIGHTS,
     &workflows::WORKFLOW_HEAD_CHECKOUT,
     &workflows::WORKFLOW_SCRIPT_INJECTION,
@@ -159,13 +167,20 @@ pub(crate) fn builtin_rules() -> impl Iterator<Item = RuleDescription> {
         .chain([REVIEW_POLICY_LOOSENED])
 }
 
-/// Returns the text with what is secret in it cut out: of a token of a known format only the first
-/// four characters stay, of a private key only its header.
+/// Returns the text with what is secret in it cut out: of a value only the first four characters
+/// stay, of a private key only its header.
 pub(super) fn mask_secrets(text: &[u8]) -> Cow<'_, [u8]> {
-    match tokens::mask_tokens(text) {
-        Cow::Borrowed(text) => keys::mask_keys(text),
-        Cow::Owned(text) => Cow::Owned(keys::mask_keys(&text).into_owned()),
+    let mut masked = Cow::Borrowed(text);
+    for mask in [
+        tokens::mask_tokens as fn(&[u8]) -> Cow<'_, [u8]>,
+        assignments::mask_assignments,
+        keys::mask_keys,
+    ] {
+        if let Cow::Owned(cut) = mask(&masked) {
+            masked = Cow::Owned(cut);
+        }
     }
+    masked
 }
 
 impl Builtin {

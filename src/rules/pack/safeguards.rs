@@ -119,7 +119,7 @@ static TLS_FORMS: &[Form] = &[
     tls!(
         &[Python],
         Code,
-        r"\b(?:verify_mode|cert_reqs)[ \t]*=[ \t]*(?:ssl\.)?CERT_NONE[ \t]*(?:[,;)#]|$)"
+        r"\b(?:verify_mode|cert_reqs)[ \t]*=[ \t]*ssl\.CERT_NONE[ \t]*(?:[,;)#]|$)"
     ),
     tls!(
         &[JavaScript],

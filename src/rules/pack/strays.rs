@@ -2,8 +2,7 @@
 //! of a home folder, links out of the repository.
 
 use super::{
-    Builtin, Form, Hit, Judgement, Place, everywhere, in_lenient_places, in_own_code, nowhere,
-    stands,
+    Builtin, Form, Judgement, Place, everywhere, in_lenient_places, in_own_code, nowhere, stands,
 };
 use crate::diff::{Mode, RepoPath};
 use crate::finding::Severity;

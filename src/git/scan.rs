@@ -1,0 +1,285 @@
+//! Looks at the files of the work tree, one index entry at a time, by Git's rules for what counts as
+//! changed. Which entries are looked at, and what HEAD has, is left to `worktree`.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use gix::index::entry::{Flags, Mode as IndexMode, Stage, Stat, stat::Options as StatOptions};
+use gix::index::fs::Metadata;
+
+use crate::diff::{Entry, Mode, Oid, RepoPath};
+
+use super::eol::{LineEnds, without_carriage_returns};
+use super::files::{FileBlob, content, large_id, target};
+use super::objects::{Objects, plain};
+use super::trees::kind;
+use super::{Repo, Shared};
+
+/// Larger files are hashed without being held, and their line ends are not converted.
+const STREAMED: u64 = 256 << 20;
+
+/// A path whose file differs from the index.
+pub(in crate::git) struct Difference {
+    pub(in crate::git) path: RepoPath,
+    /// What the index has; `None` if it is not there.
+    pub(in crate::git) indexed: Option<Entry>,
+    /// What the file has; `None` if it is not there.
+    pub(in crate::git) now: Option<Now>,
+}
+
+/// What stands at a path on disk.
+pub(in crate::git) struct Now {
+    pub(in crate::git) entry: Entry,
+    /// `None` for a submodule.
+    pub(in crate::git) file: Option<FileBlob>,
+}
+
+/// Settings that say when a file counts as changed.
+#[derive(Clone, Copy)]
+pub(in crate::git) struct Rules {
+    stat: StatOptions,
+    /// Whether the file system has executables.
+    executables: bool,
+    /// Whether it has symlinks.
+    symlinks: bool,
+    hash: gix::hash::Kind,
+}
+
+impl Rules {
+    /// Reads the settings.
+    pub(in crate::git) fn of(repo: &Repo, index: &gix::index::State) -> Result<Self> {
+        let config = repo.raw().config_snapshot();
+        Ok(Self {
+            stat: repo
+                .raw()
+                .stat_options()
+                .context("cannot read how files are compared")?,
+            executables: config.boolean("core.fileMode") != Some(false),
+            symlinks: config.boolean("core.symlinks") != Some(false),
+            hash: index.object_hash(),
+        })
+    }
+}
+
+/// Looks at files on one thread.
+pub(in crate::git) struct Scan<'a> {
+    root: &'a Path,
+    rules: Rules,
+    index: &'a gix::index::State,
+    /// Whether a path is a directory that is reached without a symlink.
+    directories: HashMap<Vec<u8>, bool>,
+    line_ends: LineEnds,
+    objects: Objects,
+}
+
+impl<'a> Scan<'a> {
+    /// A scan for this thread.
+    pub(in crate::git) fn new(
+        root: &'a Path,
+        rules: Rules,
+        index: &'a gix::index::State,
+        shared: &Shared,
+    ) -> Self {
+        Self {
+            root,
+            rules,
+            index,
+            directories: HashMap::new(),
+            line_ends: LineEnds::of(shared.repo()),
+            objects: shared.objects(),
+        }
+    }
+
+    /// A path that the index does not have, as it would be stored; `None` if it could not be.
+    pub(in crate::git) fn untracked(&mut self, path: RepoPath) -> Option<Difference> {
+        let place = self.place(path.as_bytes())?;
+        let metadata = Metadata::from_path_no_follow(&place).ok()?;
+        let now = self.read(&path, place, &metadata, None)?;
+        Some(Difference {
+            path,
+            indexed: None,
+            now: Some(now),
+        })
+    }
+
+    /// One entry of the index against its file; `None` if they agree.
+    pub(in crate::git) fn look(&mut self, at: usize) -> Option<Difference> {
+        let entry = &self.index.entries()[at];
+        let skipped = Flags::SKIP_WORKTREE | Flags::ASSUME_VALID;
+        if entry.stage() != Stage::Unconflicted
+            || entry.mode == IndexMode::DIR
+            || entry.flags.intersects(skipped)
+        {
+            return None;
+        }
+        let bytes: &[u8] = entry.path(self.index).as_ref();
+        let intent = entry.flags.contains(Flags::INTENT_TO_ADD);
+        let indexed = || {
+            Some(Entry {
+                path: RepoPath::new(bytes),
+                mode: kind(entry.mode.bits())?,
+                id: plain(&entry.id),
+            })
+            .filter(|_| !intent)
+        };
+        let place = self.place(bytes);
+        let metadata = place
+            .as_ref()
+            .and_then(|place| Metadata::from_path_no_follow(place).ok());
+        let now = match (place, metadata) {
+            (Some(place), Some(metadata)) => {
+                if !intent && self.unchanged_by_stat(entry, &metadata) {
+                    return None;
+                }
+                self.read(&RepoPath::new(bytes), place, &metadata, indexed().as_ref())
+            }
+            _ => None,
+        };
+        let indexed = indexed();
+        let same = indexed.as_ref() == now.as_ref().map(|now| &now.entry);
+        (!same).then(|| Difference {
+            path: RepoPath::new(bytes),
+            indexed,
+            now,
+        })
+    }
+
+    /// Whether the index knows the file as it is, and from long enough ago.
+    fn unchanged_by_stat(&self, entry: &gix::index::Entry, metadata: &Metadata) -> bool {
+        let kept = match entry.mode {
+            IndexMode::FILE | IndexMode::FILE_EXECUTABLE => {
+                let executable = entry.mode == IndexMode::FILE_EXECUTABLE;
+                metadata.is_file()
+                    && (!self.rules.executables || metadata.is_executable() == executable)
+            }
+            IndexMode::SYMLINK => {
+                metadata.is_symlink() || (!self.rules.symlinks && metadata.is_file())
+            }
+            _ => false,
+        };
+        kept && !entry.stat.is_racy(self.index.timestamp(), self.rules.stat)
+            && Stat::from_fs(metadata).is_ok_and(|stat| entry.stat.matches(&stat, self.rules.stat))
+    }
+
+    /// Where a path of the index stands on disk; `None` if a directory above it is not there or is
+    /// a symlink, which Git never follows, or if the path leads out of the work tree or into `.git`.
+    fn place(&mut self, path: &[u8]) -> Option<PathBuf> {
+        let leads_elsewhere =
+            |part: &[u8]| matches!(part, b"" | b"." | b"..") || part.eq_ignore_ascii_case(b".git");
+        if path.split(|byte| *byte == b'/').any(leads_elsewhere) {
+            return None;
+        }
+        self.is_directory(parent(path))
+            .then(|| self.root.join(native_path(path)))
+    }
+
+    fn is_directory(&mut self, path: &[u8]) -> bool {
+        if path.is_empty() {
+            return true;
+        }
+        if let Some(known) = self.directories.get(path) {
+            return *known;
+        }
+        let is = self.is_directory(parent(path))
+            && std::fs::symlink_metadata(self.root.join(native_path(path)))
+                .is_ok_and(|metadata| metadata.is_dir());
+        self.directories.insert(path.to_vec(), is);
+        is
+    }
+
+    /// What a file would be stored as; `None` if it could not be stored, or read.
+    fn read(
+        &mut self,
+        path: &RepoPath,
+        place: PathBuf,
+        metadata: &Metadata,
+        indexed: Option<&Entry>,
+    ) -> Option<Now> {
+        let entry = |mode, id| Entry {
+            path: path.clone(),
+            mode,
+            id,
+        };
+        if metadata.is_dir() {
+            let submodule = indexed.filter(|indexed| indexed.mode == Mode::Submodule);
+            let id = submodule_head(&place).or(submodule.map(|indexed| indexed.id))?;
+            return Some(Now {
+                entry: entry(Mode::Submodule, id),
+                file: None,
+            });
+        }
+        let known = indexed.map(|indexed| indexed.mode);
+        let mode = if metadata.is_symlink() {
+            Mode::Symlink
+        } else if !metadata.is_file() {
+            return None;
+        } else if !self.rules.symlinks && known == Some(Mode::Symlink) {
+            Mode::Symlink
+        } else if !self.rules.executables {
+            known.filter(|mode| mode.is_file()).unwrap_or(Mode::Regular)
+        } else if metadata.is_executable() {
+            Mode::Executable
+        } else {
+            Mode::Regular
+        };
+        let symlink = metadata.is_symlink();
+        if metadata.is_file() && metadata.len() > STREAMED {
+            let (id, stored_bytes) = large_id(&place, self.rules.hash)?;
+            return Some(Now {
+                entry: entry(mode, id),
+                file: Some(FileBlob {
+                    path: place,
+                    symlink,
+                    convert: false,
+                    stored_bytes,
+                }),
+            });
+        }
+        let mut stored = if symlink {
+            target(&place)?
+        } else {
+            content(&place)?
+        };
+        let blob = indexed
+            .filter(|indexed| indexed.mode.is_file())
+            .map(|indexed| &indexed.id);
+        let convert = mode.is_file() && self.line_ends.converts(path, &stored, blob, &self.objects);
+        if convert {
+            stored = without_carriage_returns(&stored);
+        }
+        let id = gix::objs::compute_hash(self.rules.hash, gix::objs::Kind::Blob, &stored).ok()?;
+        Some(Now {
+            entry: entry(mode, plain(&id)),
+            file: Some(FileBlob {
+                path: place,
+                symlink,
+                convert,
+                stored_bytes: stored.len() as u64,
+            }),
+        })
+    }
+}
+
+/// The directory of a path; empty at the top.
+fn parent(path: &[u8]) -> &[u8] {
+    let slash = path.iter().rposition(|byte| *byte == b'/');
+    &path[..slash.unwrap_or(0)]
+}
+
+/// The path as the operating system takes it.
+fn native_path(path: &[u8]) -> PathBuf {
+    let path: &gix::bstr::BStr = path.into();
+    // A path that this system can't have is not there: nothing has a name with a zero byte.
+    gix::path::from_bstr(path).map_or_else(|_| PathBuf::from("\0"), Cow::into_owned)
+}
+
+/// The commit that a repository in a directory stands on; its settings are not used.
+fn submodule_head(directory: &Path) -> Option<Oid> {
+    if !directory.join(".git").exists() {
+        return None;
+    }
+    let repo = gix::open_opts(directory, gix::open::Options::isolated()).ok()?;
+    Some(plain(&repo.head_id().ok()?.detach()))
+}
