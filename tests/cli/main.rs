@@ -8,6 +8,7 @@ mod crash;
 mod history;
 mod hooks;
 mod lapsing;
+mod oddities;
 mod pictures;
 mod pushed_refs;
 mod resolving;
