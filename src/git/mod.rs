@@ -16,7 +16,7 @@ mod contents;
 mod eol;
 mod files;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 mod history;
 mod lines;
 mod myers;
