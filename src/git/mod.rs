@@ -5,7 +5,7 @@
 //! - `trees`: which files differ between two trees
 //! - `staged`: the index against HEAD, `worktree`, `scan`, `files`, `eol`: the files against HEAD
 //! - `renames`, `similarity`: which deletions and additions are one file
-//! - `patches`, `lines`, `myers`: how the content of changed files differs
+//! - `patches`, `lines`: how the content of changed files differs
 //! - `contents`: many files at once
 //! - `abbreviation`: how many digits of an id Git prints
 //! - `history`: commits, merge bases, what is new
@@ -16,10 +16,9 @@ mod contents;
 mod eol;
 mod files;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 mod history;
 mod lines;
-mod myers;
 mod objects;
 #[cfg(test)]
 mod oracle;

@@ -3,7 +3,7 @@
 
 use crate::diff::{Change, Oid, unified};
 
-use super::fixture::{Fixture, Random};
+use super::fixture::Fixture;
 use super::{ReadLimits, Repo};
 
 /// The patch between two trees as we write it.
@@ -467,26 +467,4 @@ fn attributes_neither_hide_nor_relabel() {
         shown.contains("Binary files a/b.zero and b/b.zero differ"),
         "{shown}"
     );
-}
-
-#[test]
-fn long_scripts_are_given_up_where_git_gives_up() {
-    let fixture = Fixture::new();
-    let mut random = Random::new(0);
-    // Numbers that repeat, between runs that occur again and again, as in generated code. Shorter
-    // texts never come to the bound in question.
-    let mut text = || -> Vec<u8> {
-        let mut lines = Vec::new();
-        for _ in 0..460 {
-            lines.extend((0..random.below(90)).map(|_| random.below(150)));
-            let run = random.below(12) * 17;
-            lines.extend(run..run + 30);
-        }
-        let lines = lines.iter().map(|line| format!("{line}\n"));
-        lines.collect::<Vec<String>>().concat().into_bytes()
-    };
-    let (old, new) = (text(), text());
-    let old = fixture.tree(&[("100644", "file", &old)]);
-    let new = fixture.tree(&[("100644", "file", &new)]);
-    assert_same(&fixture, &old, &new, "generated");
 }

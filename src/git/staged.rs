@@ -354,6 +354,22 @@ mod tests {
     }
 
     #[test]
+    fn an_index_nested_without_end_is_an_error() {
+        let fixture = Fixture::new();
+        many(&fixture);
+        fixture.commit();
+        let blob = fixture.id("HEAD:top");
+        let nested = |depth: usize| {
+            let line = format!("100644 {blob} 0\t{}file\n", "a/".repeat(depth));
+            fixture.feed(&["update-index", "--index-info"], line.as_bytes());
+            fixture.repo().staged()
+        };
+        assert_eq!(nested(DEEPEST - 1).unwrap().changes.len(), 1);
+        let error = nested(DEEPEST).unwrap_err();
+        assert!(error.to_string().contains("nested deeper"), "{error:#}");
+    }
+
+    #[test]
     fn directories_that_the_cache_tree_does_not_know_are_compared() {
         for edited in ["top", "a/1", "a/b/1", "a/b/c/1"] {
             let fixture = Fixture::new();
