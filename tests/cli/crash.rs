@@ -10,12 +10,12 @@ use crate::support::sandbox::{FLAWED, PROGRAM, Repo, SOUND, Sandbox};
 const MOMENTS: u32 = 20;
 
 /// Files of a change: enough that a run takes a while.
-const FILES: usize = 40;
+const FILES: usize = 20;
 
 fn large(sandbox: &Sandbox) -> Repo<'_> {
     let (repo, _) = sandbox.cloned();
     for n in 0..FILES {
-        let filler = format!("const a{n} = {n};\n").repeat(200);
+        let filler = format!("const a{n} = {n};\n").repeat(40);
         repo.write(format!("file-{n:02}.js"), format!("{filler}{SOUND}"));
     }
     repo.write("cart.js", FLAWED);
