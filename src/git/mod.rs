@@ -125,7 +125,18 @@ impl Repo {
 
     fn checked(opened: gix::Result<gix::ThreadSafeRepository>, directory: &Path) -> Result<Self> {
         let mut inner = opened
-            .with_context(|| format!("no Git repository in `{}` or above", directory.display()))
+            .map_err(|error| {
+                let none = anyhow!("no Git repository in `{}` or above", directory.display());
+                // That there is none is said already; any other cause must be told.
+                if error
+                    .to_string()
+                    .contains("Could not find a git repository")
+                {
+                    none
+                } else {
+                    anyhow::Error::from(error).context(none)
+                }
+            })
             .hint("run it inside a repository, or name one with `GIT_DIR`")?
             .to_thread_local();
         inner

@@ -57,12 +57,14 @@ pub(crate) fn review_page(report: &Report, width: usize) -> Page {
         }
     }
     page.end();
-    coverage(&mut page, report, width);
+    if report.files().next().is_some() {
+        coverage(&mut page, report, width);
+    }
     notes(&mut page, report, width);
     page.end();
     verdict_line(&mut page, report);
     if let [first, ..] = report.blocking().as_slice() {
-        how_to_go_on(&mut page, first, width, false);
+        how_to_go_on(&mut page, first, false);
     }
     page
 }
@@ -74,9 +76,9 @@ pub(crate) fn push_page(report: &Report, width: usize) -> Page {
     verdict_line(&mut tail, report);
     let blocking = report.blocking();
     if let [first, ..] = blocking.as_slice() {
-        how_to_go_on(&mut tail, first, width, true);
+        how_to_go_on(&mut tail, first, true);
     } else if matches!(report.verdict, Verdict::Inconclusive { .. }) {
-        incomplete(&mut tail, width);
+        incomplete(&mut tail, report);
     }
 
     let mut page = Page::new();
@@ -431,7 +433,9 @@ fn verdict_line(page: &mut Page, report: &Report) {
         some => format!("; not read: {}", some.join(", ")),
     };
     match &report.verdict {
-        Verdict::NothingNew => page.put(Style::Good, "NOTHING NEW").text(" to review"),
+        Verdict::NothingNew => page
+            .put(Style::Good, "NOTHING NEW")
+            .text(format!(" to review{}", elsewhere(report))),
         Verdict::Pass { not_reviewed } if !not_reviewed.is_empty() => {
             page.put(Style::Warning, "NOT REVIEWED").text(format!(
                 ": {}, let through by `gate.on_incomplete`",
@@ -456,7 +460,15 @@ fn verdict_line(page: &mut Page, report: &Report) {
     page.end();
 }
 
-fn how_to_go_on(page: &mut Page, first: &Standing, _width: usize, push: bool) {
+/// Where to look, when a review asked for by hand finds no change.
+fn elsewhere(report: &Report) -> &'static str {
+    match report.scope.as_str() {
+        "branch" => "; --staged, --worktree and --range look at other changes",
+        _ => "",
+    }
+}
+
+fn how_to_go_on(page: &mut Page, first: &Standing, push: bool) {
     let id = first.finding.id.as_str();
     let mut command = |label: &str, command: String| {
         page.put(Style::Faint, format!("  {label:<9}"))
@@ -473,12 +485,16 @@ fn how_to_go_on(page: &mut Page, first: &Standing, _width: usize, push: bool) {
     }
 }
 
-fn incomplete(page: &mut Page, _width: usize) {
+fn incomplete(page: &mut Page, report: &Report) {
     let mut command = |label: &str, command: &str| {
         page.put(Style::Faint, format!("  {label:<9}"))
             .put(Style::Literal, command)
             .end();
     };
+    let unread = report.verdict.not_reviewed();
+    if unread.iter().any(|unit| !unit.agents.is_empty()) {
+        command("review", "deep-review");
+    }
     command("see", "deep-review explain");
     command("bypass", "DEEP_REVIEW_SKIP=\"why\" git push");
 }
