@@ -401,7 +401,24 @@ fn verdict_line(page: &mut Page, report: &Report) {
         0 => String::new(),
         some => format!(", {}", count(some, "suggestion", "suggestions")),
     };
-    let files = report.files().count();
+    let of = |class: fn(&Class) -> bool| report.files().filter(|unit| class(&unit.class)).count();
+    let files = of(|class| matches!(class, Class::Reviewed | Class::RulesOnly { .. }));
+    // Only what was read may be called passed.
+    let unread: Vec<String> = [
+        (
+            of(|class| matches!(class, Class::Listed { .. })),
+            "only listed",
+        ),
+        (of(|class| *class == Class::Paid), "on the remote already"),
+    ]
+    .iter()
+    .filter(|(number, _)| *number > 0)
+    .map(|(number, why)| format!("{number} {why}"))
+    .collect();
+    let unread = match unread.as_slice() {
+        [] => String::new(),
+        some => format!("; not read: {}", some.join(", ")),
+    };
     match &report.verdict {
         Verdict::NothingNew => page.put(Style::Good, "NOTHING NEW").text(" to review"),
         Verdict::Pass { not_reviewed } if !not_reviewed.is_empty() => {
@@ -411,7 +428,7 @@ fn verdict_line(page: &mut Page, report: &Report) {
             ))
         }
         Verdict::Pass { .. } => page.put(Style::Good, "PASS").text(format!(
-            ": {} by the built-in rules{aside}",
+            ": {} by the built-in rules{aside}{unread}",
             count(files, "file", "files")
         )),
         Verdict::Block { findings, .. } => page.put(Style::Alarm, "BLOCKED").text(format!(
