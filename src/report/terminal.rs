@@ -13,6 +13,9 @@ use crate::units::Class;
 /// A blocked push prints at most this many lines.
 pub(crate) const PUSH_LINES: usize = 40;
 
+/// How many notes are shown.
+const NAMED_NOTES: usize = 6;
+
 /// How many paths of one sort are listed by name.
 const NAMED_PATHS: usize = 8;
 
@@ -381,11 +384,19 @@ fn coverage(page: &mut Page, report: &Report, width: usize) {
 }
 
 fn notes(page: &mut Page, report: &Report, width: usize) {
-    let notes = report.targets.iter().flat_map(|target| &target.notes);
-    for note in notes.chain(&report.warnings) {
+    let of_targets = report.targets.iter().flat_map(|target| &target.notes);
+    let notes: Vec<&String> = of_targets.chain(&report.warnings).collect();
+    for note in notes.iter().take(NAMED_NOTES) {
         page.put(Style::Warning, "note: ")
             .text(cut(note, (width * 2).saturating_sub(6)))
             .end();
+    }
+    if notes.len() > NAMED_NOTES {
+        let rest = format!(
+            "… and {} more: deep-review explain",
+            notes.len() - NAMED_NOTES
+        );
+        page.line(Style::Warning, rest);
     }
 }
 
