@@ -76,10 +76,19 @@ fn a_mirror_push_owes_what_is_new_and_does_not_stumble() {
 fn fifty_branches_are_one_short_answer() {
     let sandbox = Sandbox::new();
     let (repo, _) = sandbox.hooked();
-    for n in 0..50 {
-        repo.git(["checkout", "-q", "-b", &format!("branch-{n}"), "main"]);
-        repo.commit_file(&format!("cart-{n}.js"), FLAWED);
-    }
+    let stream = (0..50).fold(String::new(), |stream, n| {
+        let length = FLAWED.len();
+        format!(
+            "{stream}commit refs/heads/branch-{n}\ncommitter Ada <ada@example.org> 0 +0000\n\
+             data 5\nWrite\nfrom refs/heads/main^0\n\
+             M 100644 inline cart-{n}.js\ndata {length}\n{FLAWED}\n"
+        )
+    });
+    repo.call("git")
+        .args(["fast-import", "--quiet"])
+        .input(stream)
+        .run()
+        .code(0);
     let said = repo
         .push(["-q", "--all", "origin"])
         .code(1)
@@ -170,17 +179,18 @@ fn pushes_at_the_same_time_get_the_same_answer() {
 #[test]
 #[cfg(unix)]
 fn a_report_can_go_into_a_pipe() {
+    use std::os::unix::fs::FileTypeExt;
+
     let sandbox = Sandbox::new();
     let (repo, _) = sandbox.hooked();
     repo.commit_file("cart.js", FLAWED);
     let script = format!(
-        "mkfifo ../pipe; cat ../pipe >../text & timeout 20 '{PROGRAM}' -o ../pipe; echo $? >../code; wait"
+        "mkfifo ../pipe; timeout 20 cat ../pipe >../text & timeout 20 '{PROGRAM}' -o ../pipe; echo $? >../code; wait"
     );
     repo.call("sh").args(["-c", &script]).run();
     assert_eq!(fs::read_to_string(sandbox.path("code")).unwrap(), "1\n");
     let text = fs::read_to_string(sandbox.path("text")).unwrap();
     assert!(text.contains("cart.js:2"), "{text}");
-    use std::os::unix::fs::FileTypeExt;
     assert!(
         sandbox
             .path("pipe")
