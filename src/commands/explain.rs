@@ -81,7 +81,7 @@ fn units_page(report: &Report) -> Page {
 fn settings_page(settings: &Settings) -> Page {
     let mut page = Page::new();
     let mut row = |key: &str, value: String, origin: String| {
-        page.text(format!("{key:<22} = {value}"))
+        page.text(format!("{key:<32} = {value}"))
             .put(Style::Faint, format!("  # {origin}"))
             .end();
     };
@@ -104,7 +104,10 @@ fn settings_page(settings: &Settings) -> Page {
     }
     row(
         "gate.on_incomplete",
-        format!("{:?}", settings.on_incomplete.value).to_lowercase(),
+        format!(
+            "{:?}",
+            format!("{:?}", settings.on_incomplete.value).to_lowercase()
+        ),
         settings.on_incomplete.origin.to_string(),
     );
     for pattern in &settings.exclude {

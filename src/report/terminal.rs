@@ -249,12 +249,11 @@ fn finding_entry(page: &mut Page, standing: &Standing, width: usize) {
     if let State::Open { lapsed: Some(why) } = &standing.state {
         page.prose(Style::Warning, 6, width.min(100), why);
     }
-    page.prose(
-        Style::Plain,
-        6,
-        width.min(100),
-        first_paragraph(&finding.body),
-    );
+    // A configured rule says the same in both.
+    let explanation = first_paragraph(&finding.body);
+    if explanation != finding.title {
+        page.prose(Style::Plain, 6, width.min(100), explanation);
+    }
     page.line(Style::Faint, format!("      {}", said_by(finding)));
 }
 
@@ -285,9 +284,12 @@ fn push_entry(standing: &Standing, width: usize) -> Page {
     .text("  ")
     .text(cut(&place(finding), width.saturating_sub(20)))
     .end();
+    let who = format!("  {}", finding.agents.join(", "));
+    let room = width.saturating_sub(10 + cells(&who));
     page.text("          ")
-        .put(Style::Strong, cut(&finding.title, width.saturating_sub(10)));
-    page.end();
+        .put(Style::Strong, cut(&finding.title, room))
+        .put(Style::Faint, who)
+        .end();
     if let State::Open { lapsed: Some(why) } = &standing.state {
         page.put(
             Style::Faint,
@@ -340,19 +342,15 @@ fn coverage(page: &mut Page, report: &Report, width: usize) {
         "file read",
         "files read",
     );
+    if rules_only > 0 {
+        words =
+            format!("{words}, {rules_only} of them lock, vendored, generated or merely renamed");
+    }
     for agent in &report.agents {
         if agent.remembered > 0 {
-            words = format!(
-                "{words}; {} remembered of {}",
-                count(agent.remembered, "unit", "units"),
-                agent.read + agent.remembered
-            );
+            let all = agent.read + agent.remembered;
+            words = format!("{words}; {} of {all} answers from memory", agent.remembered);
         }
-    }
-    if rules_only > 0 {
-        words = format!(
-            "{words}; {rules_only} of them lock, vendored, generated or merely renamed files"
-        );
     }
     if paid > 0 {
         words = format!("{words}; {paid} already on the remote");
@@ -481,6 +479,7 @@ fn how_to_go_on(page: &mut Page, first: &Standing, push: bool) {
         format!("deep-review resolve {id} --as false-positive -m \"why\""),
     );
     if push {
+        command("all", "deep-review findings".to_owned());
         command("bypass", "DEEP_REVIEW_SKIP=\"why\" git push".to_owned());
     }
 }
