@@ -56,7 +56,7 @@ pub(crate) enum Unreadable {
     Damaged(Oid),
     /// A text over the limit.
     #[error(
-        "{bytes} bytes of text, more than {limit}; `review.max_file_size` in your own configuration may be raised"
+        "{bytes} bytes of text, over `review.max_file_size` ({limit})"
     )]
     TooLarge {
         /// The larger side.
