@@ -5,6 +5,7 @@ mod config;
 mod crash;
 mod history;
 mod hooks;
+mod hostile;
 mod pushed_refs;
 mod resolving;
 mod store;
