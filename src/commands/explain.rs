@@ -18,7 +18,7 @@ pub(crate) fn run(scope: &ScopeArgs, config: bool, ui: &Ui) -> Result<Exit> {
     if config {
         let (targets, _) = session.owed(&scope)?;
         for target in &targets {
-            let changed = session.head_changes(target)?;
+            let (changed, _) = session.head_changes(target)?;
             let in_force = session.in_force(target, &changed)?;
             ui.result(&settings_page(&in_force.settings));
         }

@@ -33,8 +33,10 @@ pub(crate) struct Commit {
 }
 
 impl Repo {
-    /// The commit that a revision names, as `git rev-parse REV^{commit}` would find it.
+    /// The commit that a revision names, as `git rev-parse REV^{commit}` would find it. A name that
+    /// several refs share is an error: which one wins is Git's rule, not the user's intention.
     pub(crate) fn commit(&self, revision: &str) -> Result<Oid> {
+        self.refuse_ambiguous(revision)?;
         let attempt = || -> Result<Oid> {
             let found = self
                 .raw()

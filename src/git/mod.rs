@@ -9,6 +9,7 @@
 //! - `contents`: many files at once
 //! - `abbreviation`: how many digits of an id Git prints
 //! - `history`: commits, merge bases, what is new
+//! - `place`: where a repository stands on disk
 //! - `refs`: HEAD, remotes, what is known of their branches
 
 mod abbreviation;
@@ -24,6 +25,7 @@ mod objects;
 mod oracle;
 mod parallel;
 mod patches;
+mod place;
 #[cfg(test)]
 mod random;
 mod refs;
@@ -37,7 +39,7 @@ mod trees;
 mod worktree;
 
 use std::cell::RefCell;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
@@ -51,8 +53,10 @@ use crate::error::HintExt;
 pub(crate) use history::{Commit, Peeled};
 pub(crate) use patches::ReadLimits;
 pub(crate) use refs::TrackingRef;
+pub(crate) use worktree::Masked;
 
 use objects::{FileBlobs, Objects, harden, plain};
+use place::tidy;
 use trees::Trees;
 
 /// Sections that can name programs to run on content; a repository's own are dropped.
@@ -64,6 +68,8 @@ pub(crate) struct Repo {
     git_dir: PathBuf,
     common_dir: PathBuf,
     work_tree: Option<PathBuf>,
+    /// Whether the user named the work tree, rather than the repository's own configuration.
+    work_tree_is_named: bool,
     /// Contents of changed files, so that they read like objects once they were compared.
     files: RefCell<Arc<FileBlobs>>,
 }
@@ -104,7 +110,12 @@ impl Repo {
             }
         }
         let opened = gix::ThreadSafeRepository::discover_with_environment_overrides(directory);
-        Self::checked(opened, directory)
+        let mut repo = Self::checked(opened, directory)?;
+        repo.work_tree_is_named = gix::path::env::var("GIT_WORK_TREE").is_some();
+        if gix::path::env::var("GIT_DIR").is_none() {
+            place::refuse_embedded(&repo.git_dir, directory)?;
+        }
+        Ok(repo)
     }
 
     /// Opens the repository that `directory` is in, without looking at the environment or at any
@@ -163,6 +174,7 @@ impl Repo {
             git_dir: tidy(inner.git_dir()),
             common_dir: tidy(inner.common_dir()),
             work_tree: inner.workdir().map(tidy),
+            work_tree_is_named: false,
             files: RefCell::default(),
             inner,
         })
@@ -299,16 +311,6 @@ fn drop_drivers(repo: &mut gix::Repository) -> Result<()> {
             .context("cannot set aside the repository's drivers")?;
     }
     Ok(())
-}
-
-/// The path without `.`; with links followed if it goes up, as only then it matters where to.
-fn tidy(path: &Path) -> PathBuf {
-    let tidied: PathBuf = path.components().collect();
-    if tidied.components().any(|part| part == Component::ParentDir) {
-        tidied.canonicalize().unwrap_or(tidied)
-    } else {
-        tidied
-    }
 }
 
 #[cfg(test)]
