@@ -93,8 +93,8 @@ pub(crate) fn push_page(report: &Report, width: usize) -> Page {
             .iter()
             .map(|unit| not_reviewed_entry(unit, width)),
     );
-    // One line is kept for saying how many did not fit.
-    let room = PUSH_LINES.saturating_sub(tail.len() + 1);
+    // One line is kept for the hook's heading, one for saying how many did not fit.
+    let room = PUSH_LINES.saturating_sub(tail.len() + 2);
     let all = entries.len();
     let mut shown = 0;
     for entry in entries {
