@@ -147,8 +147,20 @@ pub(crate) enum Command {
         #[command(flatten)]
         scope: ScopeArgs,
         /// Only the settings, each with its origin
-        #[arg(long)]
+        #[arg(long, conflicts_with = "format")]
         config: bool,
+        /// What a push of the branch to this remote owes; without a name, to where it would go
+        #[arg(
+            long,
+            value_name = "REMOTE",
+            num_args = 0..=1,
+            default_missing_value = "",
+            conflicts_with_all = ["staged", "worktree", "commit", "range", "base"]
+        )]
+        push: Option<String>,
+        /// How to print it
+        #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+        format: Format,
     },
     /// Print exactly the patch that is reviewed
     Diff {

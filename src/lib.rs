@@ -12,7 +12,7 @@
 //!   [`ui`], and [`hooks`] for the hooks' files.
 //! - The rooms: [`config`] (what is in force), [`pushed`] and [`owed`] (what must be reviewed),
 //!   [`units`] (how each file is treated), [`change_set`] (a change for people and programs), [`rules`] (the built-in reviewer), [`ledger`] (what was
-//!   decided), [`gate`] (may it leave?), [`report`] (one value, several renderings).
+//!   decided), [`gate`] (may it leave?), [`report`] (one value, several renderings), [`explanation`] (who would read what).
 //! - [`cli`] and [`commands`]: the command line.
 //!
 //! Rooms call doors and use plain values; only the pipeline and the commands call rooms.
@@ -25,6 +25,7 @@ mod consolidate;
 mod diff;
 mod env;
 mod error;
+mod explanation;
 mod finding;
 mod gate;
 mod git;
@@ -52,6 +53,7 @@ use anyhow::anyhow;
 
 use cli::{Command, ReviewArgs};
 use commands::diff::Shape;
+use commands::explain::Wanted;
 use error::{Exit, HintExt};
 use ui::{Ui, Volume};
 
@@ -74,7 +76,19 @@ pub fn run(cli: &Cli) -> ExitCode {
         Some(Command::Reopen { ids, message }) => {
             commands::resolve::reopen(ids, message.as_deref(), &ui)
         }
-        Some(Command::Explain { scope, config }) => commands::explain::run(scope, *config, &ui),
+        Some(Command::Explain {
+            scope,
+            config,
+            push,
+            format,
+        }) => {
+            let wanted = Wanted {
+                config: *config,
+                push: push.as_deref(),
+                format: *format,
+            };
+            commands::explain::run(scope, wanted, &ui)
+        }
         Some(Command::Diff {
             scope,
             between,

@@ -8,11 +8,12 @@
 //! - `patches`, `lines`: how the content of changed files differs
 //! - `contents`: many files at once
 //! - `abbreviation`: how many digits of an id Git prints
-//! - `history`: commits, merge bases, what is new
+//! - `history`: commits, merge bases, what is new; `log`: what commits say; `blame`: who last changed a line
 //! - `place`: where a repository stands on disk
 //! - `refs`: HEAD, remotes, what is known of their branches
 
 mod abbreviation;
+mod blame;
 mod contents;
 mod eol;
 mod files;
@@ -20,6 +21,7 @@ mod files;
 pub(crate) mod fixture;
 mod history;
 mod lines;
+mod log;
 mod objects;
 #[cfg(test)]
 mod oracle;
@@ -51,6 +53,7 @@ use crate::diff::{Change, Entry, Mode, Oid, RepoPath};
 use crate::error::HintExt;
 
 pub(crate) use history::{Commit, Peeled};
+pub(crate) use log::Logged;
 pub(crate) use patches::ReadLimits;
 pub(crate) use refs::TrackingRef;
 pub(crate) use worktree::Masked;
