@@ -6,6 +6,7 @@ pub(crate) mod diff;
 pub(crate) mod explain;
 pub(crate) mod findings;
 pub(crate) mod gate;
+mod handed_in;
 pub(crate) mod hook;
 pub(crate) mod init;
 pub(crate) mod install;

@@ -13,7 +13,7 @@ use super::{Likeness, Member};
 use crate::finding::Location;
 
 /// The name of the built-in reviewer whose findings are facts.
-pub(crate) const RULES_AGENT: &str = "rules";
+pub(crate) use crate::finding::RULES as RULES_AGENT;
 
 /// Shows each fact with the group that states the same at the same line, or in a group of its
 /// own. A group takes one fact at most: two facts are two findings.

@@ -3,8 +3,8 @@
 
 use std::borrow::Cow;
 
-use super::{Report, Standing, TargetReport, UnitReport};
-use crate::finding::{Finding, Severity};
+use super::{Report, Standing, TargetReport, UnitReport, voices};
+use crate::finding::{Finding, RULES, Severity};
 use crate::gate::{NotReviewed, Verdict};
 use crate::ledger::State;
 use crate::page::{Page, Style, cells, cut};
@@ -32,6 +32,7 @@ pub(crate) fn review_page(report: &Report, width: usize) -> Page {
         let of_severity: Vec<&Standing> = findings
             .iter()
             .filter(|standing| standing.finding.severity == severity && standing.state.is_open())
+            .filter(|standing| !standing.without_evidence)
             .copied()
             .collect();
         if of_severity.is_empty() {
@@ -40,6 +41,17 @@ pub(crate) fn review_page(report: &Report, width: usize) -> Page {
         page.end()
             .line(style_of(severity), heading(severity, of_severity.len()));
         for standing in of_severity {
+            finding_entry(&mut page, standing, width);
+        }
+    }
+    let unproven: Vec<&&Standing> = findings
+        .iter()
+        .filter(|standing| standing.without_evidence && standing.state.is_open())
+        .collect();
+    if !unproven.is_empty() {
+        page.end()
+            .line(Style::Strong, "Without evidence (do not block)");
+        for standing in unproven {
             finding_entry(&mut page, standing, width);
         }
     }
@@ -53,6 +65,7 @@ pub(crate) fn review_page(report: &Report, width: usize) -> Page {
             resolved_entry(&mut page, standing, width);
         }
     }
+    voices::aside(&mut page, report, width);
     page.end();
     coverage(&mut page, report, width);
     notes(&mut page, report, width);
@@ -150,6 +163,7 @@ pub(crate) fn finding_page(standing: &Standing, width: usize) -> Page {
     page.put(Style::Faint, "  state ")
         .text(state_words(&standing.state))
         .end();
+    voices::members(&mut page, finding, width);
     page.end()
         .prose(Style::Plain, 2, width.min(100), &finding.body);
     page
@@ -250,7 +264,11 @@ fn finding_entry(page: &mut Page, standing: &Standing, width: usize) {
         width.min(100),
         first_paragraph(&finding.body),
     );
-    page.line(Style::Faint, format!("      {}", said_by(finding)));
+    voices::evidence(page, finding, width);
+    page.line(
+        Style::Faint,
+        cut(&format!("      {}", said_by(finding)), width),
+    );
 }
 
 fn resolved_entry(page: &mut Page, standing: &Standing, width: usize) {
@@ -328,14 +346,14 @@ fn coverage(page: &mut Page, report: &Report, width: usize) {
     let unread = report.verdict.not_reviewed();
     let unread_files = unread
         .iter()
-        .filter(|unit| unit.commit.is_none() && !unit.agents.is_empty())
+        .filter(|unit| unit.commit.is_none() && unit.agents.iter().any(|agent| agent == RULES))
         .count();
     let mut words = count(
         (read + rules_only).saturating_sub(unread_files),
         "file read",
         "files read",
     );
-    for agent in &report.agents {
+    for agent in report.agents.iter().take(1) {
         if agent.remembered > 0 {
             words = format!(
                 "{words}; {} remembered of {}",
@@ -356,7 +374,7 @@ fn coverage(page: &mut Page, report: &Report, width: usize) {
         Style::Plain,
         0,
         width,
-        &format!("{words}. Built-in rules only: no AI agent took part."),
+        &format!("{words}. {}", who_took_part(report)),
     );
     if !listed.is_empty() {
         page.prose(
@@ -377,6 +395,24 @@ fn coverage(page: &mut Page, report: &Report, width: usize) {
                 unread.len() - NAMED_PATHS
             ),
         );
+    }
+}
+
+fn who_took_part(report: &Report) -> String {
+    let units = |name: &str| {
+        let mut agents = report.agents.iter();
+        agents
+            .find(|agent| agent.name == name)
+            .map_or(0, |agent| agent.read + agent.remembered)
+    };
+    let readers: Vec<String> = voices::readers(report)
+        .into_iter()
+        .map(|name| format!("{name} ({})", count(units(name), "unit", "units")))
+        .collect();
+    if readers.is_empty() {
+        "Built-in rules only: no AI agent took part.".to_owned()
+    } else {
+        format!("Also reviewed by {}.", readers.join(", "))
     }
 }
 
@@ -402,6 +438,10 @@ fn verdict_line(page: &mut Page, report: &Report) {
         some => format!(", {}", count(some, "suggestion", "suggestions")),
     };
     let files = report.files().count();
+    let others = match voices::readers(report).as_slice() {
+        [] => String::new(),
+        names => format!(" and {}", names.join(", ")),
+    };
     match &report.verdict {
         Verdict::NothingNew => page.put(Style::Good, "NOTHING NEW").text(" to review"),
         Verdict::Pass { not_reviewed } if !not_reviewed.is_empty() => {
@@ -411,7 +451,7 @@ fn verdict_line(page: &mut Page, report: &Report) {
             ))
         }
         Verdict::Pass { .. } => page.put(Style::Good, "PASS").text(format!(
-            ": {} by the built-in rules{aside}",
+            ": {} by the built-in rules{others}{aside}",
             count(files, "file", "files")
         )),
         Verdict::Block { findings, .. } => page.put(Style::Alarm, "BLOCKED").text(format!(
@@ -507,6 +547,7 @@ fn state_words(state: &State) -> String {
             until,
             by,
             at,
+            decided_as,
         } => {
             let until = until.map(|day| format!(" until {day}")).unwrap_or_default();
             let reason = reason
@@ -514,7 +555,14 @@ fn state_words(state: &State) -> String {
                 .map(|reason| format!(": {reason}"))
                 .unwrap_or_default();
             let day = at.to_zoned(jiff::tz::TimeZone::UTC).date();
-            format!("{}{until} by {by} on {day}{reason}", resolution.as_str())
+            let told = decided_as
+                .as_ref()
+                .map(|id| format!(", told as {id} then"))
+                .unwrap_or_default();
+            format!(
+                "{}{until} by {by} on {day}{told}{reason}",
+                resolution.as_str()
+            )
         }
     }
 }
