@@ -22,7 +22,7 @@ Exit codes: 0 pass, 1 blocked by findings, 2 could not run, 3 not everything was
 
 /// Reviews a change before it leaves your machine, and holds the push while a problem stands.
 #[derive(Debug, Parser)]
-#[command(name = "deep-review", version, about, after_help = EXAMPLES, args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
+#[command(name = "deep-review", version, about, after_help = EXAMPLES, disable_help_subcommand = true)]
 pub struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -47,7 +47,7 @@ pub(crate) struct Global {
 }
 
 /// What to look at.
-#[derive(Clone, Debug, Default, Args)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 pub(crate) struct ScopeArgs {
     /// What is staged, instead of the current branch
     #[arg(long, conflicts_with_all = ["worktree", "commit", "range", "base"])]
@@ -79,6 +79,16 @@ pub(crate) enum Format {
     Json,
 }
 
+/// How to print a change set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PatchFormat {
+    /// As `git diff` prints it
+    #[default]
+    Patch,
+    /// For programs
+    Json,
+}
+
 /// How to print a result that only programs read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum JsonOnly {
@@ -88,7 +98,7 @@ pub(crate) enum JsonOnly {
 }
 
 /// A review asked for by hand.
-#[derive(Clone, Debug, Default, Args)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 pub(crate) struct ReviewArgs {
     #[command(flatten)]
     pub(crate) scope: ScopeArgs,
@@ -147,6 +157,9 @@ pub(crate) enum Command {
         /// Only the settings, each with its origin
         #[arg(long)]
         config: bool,
+        /// Instead: what a finding was joined from, and how its severity came about
+        #[arg(long, value_name = "ID", conflicts_with_all = ["config", "staged", "worktree", "commit", "range", "base"])]
+        finding: Option<String>,
     },
     /// Print exactly the patch that is reviewed
     Diff {
@@ -155,12 +168,26 @@ pub(crate) enum Command {
         /// The same as --range
         #[arg(value_name = "A..B", conflicts_with_all = ["staged", "worktree", "commit", "range", "base"])]
         between: Option<String>,
+        /// Count the changed lines of each file instead
+        #[arg(long)]
+        stat: bool,
+        /// How to print it; JSON has the units with their keys, classes and hunks
+        #[arg(
+            long,
+            value_enum,
+            default_value_t,
+            value_name = "FORMAT",
+            conflicts_with = "stat"
+        )]
+        format: PatchFormat,
     },
-    /// Print the findings that a raw review holds
+    /// Print the findings that a raw review holds; given a change, check them against it
     Parse {
         /// A file with one raw review, or - for standard input
         #[arg(value_name = "FILE")]
         input: String,
+        #[command(flatten)]
+        scope: ScopeArgs,
         /// How to print them
         #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
         format: Format,

@@ -11,12 +11,13 @@
 //! - The doors, the only modules that touch the outside: [`git`], [`store`], [`process`], [`env`],
 //!   [`ui`], and [`hooks`] for the hooks' files.
 //! - The rooms: [`config`] (what is in force), [`pushed`] and [`owed`] (what must be reviewed),
-//!   [`units`] (how each file is treated), [`rules`] (the built-in reviewer), [`ledger`] (what was
+//!   [`units`] (how each file is treated), [`change_set`] (a change for people and programs), [`rules`] (the built-in reviewer), [`ledger`] (what was
 //!   decided), [`gate`] (may it leave?), [`report`] (one value, several renderings).
 //! - [`cli`] and [`commands`]: the command line.
 //!
 //! Rooms call doors and use plain values; only the pipeline and the commands call rooms.
 
+mod change_set;
 mod cli;
 mod commands;
 mod config;
@@ -47,8 +48,11 @@ use std::process::ExitCode;
 
 pub use cli::Cli;
 
-use cli::Command;
-use error::Exit;
+use anyhow::anyhow;
+
+use cli::{Command, ReviewArgs};
+use commands::diff::Shape;
+use error::{Exit, HintExt};
 use ui::{Ui, Volume};
 
 /// Runs a command line; what went wrong is on standard error, what it means in the exit code.
@@ -61,6 +65,8 @@ pub fn run(cli: &Cli) -> ExitCode {
     let ui = Ui::new(cli.global.color, volume);
     let done = match &cli.command {
         None => commands::review::run(&cli.review, &ui),
+        // clap could refuse these too, but then `-q` before a command with them.
+        Some(_) if cli.review != ReviewArgs::default() => misplaced(),
         Some(Command::Gate { scope, format }) => commands::gate::run(scope, *format, &ui),
         Some(Command::Status { format }) => commands::status::run(*format, &ui),
         Some(Command::Findings(arguments)) => commands::findings::run(arguments, &ui),
@@ -68,11 +74,21 @@ pub fn run(cli: &Cli) -> ExitCode {
         Some(Command::Reopen { ids, message }) => {
             commands::resolve::reopen(ids, message.as_deref(), &ui)
         }
-        Some(Command::Explain { scope, config }) => commands::explain::run(scope, *config, &ui),
-        Some(Command::Diff { scope, between }) => {
-            commands::diff::run(scope, between.as_deref(), &ui)
-        }
-        Some(Command::Parse { input, format }) => commands::standalone::parse(input, *format, &ui),
+        Some(Command::Explain {
+            finding: Some(id), ..
+        }) => commands::explain_finding::run(id, &ui),
+        Some(Command::Explain { scope, config, .. }) => commands::explain::run(scope, *config, &ui),
+        Some(Command::Diff {
+            scope,
+            between,
+            stat,
+            format,
+        }) => commands::diff::run(scope, between.as_deref(), Shape::of(*stat, *format), &ui),
+        Some(Command::Parse {
+            input,
+            scope,
+            format,
+        }) => commands::standalone::parse(input, scope, *format, &ui),
         Some(Command::Consolidate {
             inputs,
             format: cli::JsonOnly::Json,
@@ -88,4 +104,11 @@ pub fn run(cli: &Cli) -> ExitCode {
         Exit::CouldNotRun
     });
     ExitCode::from(exit as u8)
+}
+
+fn misplaced() -> anyhow::Result<Exit> {
+    Err(anyhow!(
+        "an option of a review stands before the name of a command"
+    ))
+    .hint("write it behind the name, as in `deep-review gate --staged`")
 }

@@ -3,6 +3,7 @@
 //!
 //! The slow way asks agents for what is missing and writes the store; the fast way only reads it.
 
+mod explained;
 mod joining;
 mod known;
 mod opinions;
@@ -24,7 +25,8 @@ use crate::pushed::PushedRef;
 use crate::report::{self, AgentReport, BaseReport, Positions, Report, Standing, TargetReport};
 use crate::rules::RuleLevel;
 
-pub(crate) use known::Known;
+pub(crate) use explained::Explained;
+pub(crate) use known::{Known, Unnamed};
 pub(crate) use replies::Reply;
 pub(crate) use session::{InForce, Session, Stands};
 
@@ -189,7 +191,12 @@ impl Session {
         positions: &mut Positions,
     ) -> Result<TargetReport> {
         let settings = &in_force.settings;
-        let sides = Sides::of(&self.repo, target, reading, settings.max_file_size.value)?;
+        let sides = Sides::of(
+            &self.repo,
+            target,
+            reading.head_changes(),
+            settings.max_file_size.value,
+        )?;
         let around = Surroundings {
             gone: &|path: &RepoPath| self.is_gone(target, reading, path),
             stands: &|anchor: &Anchor| {
@@ -212,6 +219,7 @@ impl Session {
         let verdict = gate::judge(reading.new_units(), not_reviewed, &standing, policy);
         let mut notes = target.notes.clone();
         notes.extend(in_force.notes.iter().cloned());
+        notes.extend(self.debt(reading, decisions, &around, policy));
         Ok(TargetReport {
             name: target.name.clone(),
             base: BaseReport {
@@ -240,6 +248,34 @@ impl Session {
             verdict,
             notes,
         })
+    }
+
+    /// What the remote has already under this name although it would be held back today: a debt that
+    /// does not block this push, but a push to a protected branch.
+    fn debt(
+        &self,
+        reading: &Reading,
+        decisions: &[Decision],
+        around: &Surroundings<'_>,
+        policy: Policy,
+    ) -> Option<String> {
+        let paid = reading.units.iter().filter(|unit| unit.is_paid());
+        let findings = ledger::identify(paid.map(ReadUnit::findings));
+        let states = ledger::states(&findings, decisions, &[], around, self.today());
+        let standing: Vec<_> = findings
+            .iter()
+            .zip(&states)
+            .filter(|(finding, state)| state.is_open() && finding.severity >= policy.block)
+            .map(|(finding, _)| format!("{:?} ({})", finding.anchor.path, finding.title))
+            .collect();
+        let (first, rest) = standing.split_first()?;
+        let more = match rest.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        Some(format!(
+            "the remote already has what would be held back here: {first}{more}; a push to a protected branch owes it"
+        ))
     }
 }
 

@@ -60,8 +60,8 @@ pub(crate) fn run(inputs: &[String], out: &mut dyn Write) -> anyhow::Result<()> 
     let consolidation = consolidate(&raw, &Settings::default());
     let result = result(&raw, &consolidation, &notes);
     serde_json::to_writer_pretty(&mut *out, &result)
-        .map_err(anyhow::Error::from)
-        .and_then(|()| writeln!(out).map_err(anyhow::Error::from))
+        .map_err(std::io::Error::from)
+        .and_then(|()| writeln!(out))
         .context("cannot write the consolidated findings")
 }
 
@@ -254,7 +254,7 @@ fn finding_json(finding: &ConsolidatedFinding, body: &str) -> Value {
         "confidence": finding.confidence.map(rounded),
         "doubtful": finding.doubtful,
         "judgement": finding.judgement,
-        "why": finding.judgement.rule.reason(),
+        "why": finding.judgement.reason(),
         "likenesses": finding.likenesses.iter().map(likeness_json).collect::<Vec<_>>(),
         "reconciliation": finding.reconciliation,
     })

@@ -1,17 +1,38 @@
-//! `deep-review diff`: prints exactly the patch that is reviewed.
+//! `deep-review diff`: prints exactly the change that is reviewed.
 
 use std::io::Write;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
-use crate::cli::ScopeArgs;
-use crate::diff::{Change, unified};
+use crate::change_set::{self, Counted};
+use crate::cli::{PatchFormat, ScopeArgs};
+use crate::diff::{Change, unified, unit_key};
 use crate::error::Exit;
 use crate::git::{ReadLimits, Repo};
+use crate::owed::Target;
 use crate::pipeline::{Scope, Session};
 use crate::ui::Ui;
+use crate::units::{Excludes, classify};
 
-pub(crate) fn run(scope: &ScopeArgs, between: Option<&str>, ui: &Ui) -> Result<Exit> {
+/// What of the change is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    Patch,
+    Stat,
+    Json,
+}
+
+impl Shape {
+    pub(crate) fn of(stat: bool, format: PatchFormat) -> Self {
+        match format {
+            _ if stat => Self::Stat,
+            PatchFormat::Patch => Self::Patch,
+            PatchFormat::Json => Self::Json,
+        }
+    }
+}
+
+pub(crate) fn run(scope: &ScopeArgs, between: Option<&str>, shape: Shape, ui: &Ui) -> Result<Exit> {
     let mut session = Session::open()?;
     let scope = match between {
         Some(range) => Scope::Range {
@@ -23,7 +44,14 @@ pub(crate) fn run(scope: &ScopeArgs, between: Option<&str>, ui: &Ui) -> Result<E
     let mut out = ui.patch();
     for target in &targets {
         let changes = session.head_changes(target)?;
-        write_patches(&session.repo, changes, &mut out)?;
+        match shape {
+            Shape::Patch => write_patches(&session.repo, changes, &mut out)?,
+            Shape::Stat => ui.result(&change_set::stat_page(
+                &count(&session.repo, &changes)?,
+                ui.width(),
+            )),
+            Shape::Json => write_json(&mut session, target, &changes, &mut out)?,
+        }
     }
     // A reader that went away (`| head`) is no failure of ours.
     let _ = out.flush();
@@ -51,4 +79,51 @@ fn write_patches(repo: &Repo, changes: Vec<Change>, out: &mut dyn Write) -> Resu
             Ok(())
         },
     )
+}
+
+fn count(repo: &Repo, changes: &[Change]) -> Result<Vec<Counted>> {
+    repo.read_patches(changes, &ReadLimits::default(), |_, change, patch| {
+        Counted::of(change, patch)
+    })
+}
+
+/// Writes one JSON document per target, a unit at a time.
+fn write_json(
+    session: &mut Session,
+    target: &Target,
+    changes: &[Change],
+    out: &mut dyn Write,
+) -> Result<()> {
+    let in_force = session.in_force(target, changes)?;
+    let (excludes, _) = Excludes::new(&in_force.settings.exclude);
+    let limits = ReadLimits {
+        max_file_bytes: in_force.settings.max_file_size.value,
+        ..ReadLimits::default()
+    };
+    let mut written = out.write_all(change_set::json_head(target).as_bytes());
+    let mut first = true;
+    session.repo.stream_patches(
+        changes,
+        &limits,
+        |_, change, patch| {
+            let class = classify(change, patch, &excludes);
+            change_set::json_unit(change, patch, &unit_key(change, patch), &class)
+        },
+        |unit| {
+            let lead = if first { "\n" } else { ",\n" };
+            first = false;
+            if written.is_ok() {
+                written = out
+                    .write_all(lead.as_bytes())
+                    .and_then(|()| out.write_all(unit.as_bytes()));
+            }
+            Ok(())
+        },
+    )?;
+    // A reader that went away is no failure; anything else is told at the end.
+    if written.is_ok() {
+        out.write_all(b"\n]}\n")
+            .context("cannot write the change set")?;
+    }
+    Ok(())
 }

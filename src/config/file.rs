@@ -212,10 +212,7 @@ impl ConfigFile {
                         );
                     }
                     if let Some(spec) = rule.spec()
-                        && let Err(error) = crate::rules::RuleSet::compile(
-                            &[spec],
-                            &std::collections::BTreeMap::new(),
-                        )
+                        && let Err(error) = crate::rules::RuleSet::check(&spec)
                     {
                         return Err(anyhow!("{error}")).with_context(|| {
                             caret(

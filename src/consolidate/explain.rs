@@ -31,7 +31,7 @@ pub(crate) struct Explanation<'a> {
     pub(crate) judgement: Option<&'a Judgement>,
     /// What happened to it on the way.
     pub(crate) reconciliation: Vec<&'a Reconciliation>,
-    /// Findings elsewhere that are perhaps the same as the one it ended in.
+    /// Raw findings elsewhere that perhaps state the same as one of this place.
     pub(crate) maybe_same: Vec<&'a Likeness>,
 }
 
@@ -58,26 +58,20 @@ pub(crate) fn explain<'a>(
             found.next().map(Place::Dropped)
         })?;
     let nothing: (&[Likeness], &[Reconciliation]) = (&[], &[]);
-    let (members, told_by, (likenesses, reconciliation), judgement) = match place {
+    let (members, (likenesses, reconciliation), judgement) = match place {
         Place::Finding(it) => (
             &it.members,
-            Some(&it.told_by),
             (&it.likenesses[..], &it.reconciliation[..]),
             Some(&it.judgement),
         ),
-        Place::Observation(it) => (
-            &it.members,
-            Some(&it.told_by),
-            (&it.likenesses[..], nothing.1),
-            None,
-        ),
-        Place::Dropped(it) => (&it.members, None, nothing, None),
+        Place::Observation(it) => (&it.members, (&it.likenesses[..], nothing.1), None),
+        Place::Dropped(it) => (&it.members, nothing, None),
     };
-    let touches = |it: &&Likeness, name: &Member| it.first == *name || it.second == *name;
+    let is_of = |it: &&Likeness| it.first == *member || it.second == *member;
     Some(Explanation {
         place,
         joined: members.iter().filter(|other| *other != member).collect(),
-        likenesses: likenesses.iter().filter(|it| touches(it, member)).collect(),
+        likenesses: likenesses.iter().filter(is_of).collect(),
         judgement,
         reconciliation: reconciliation
             .iter()
@@ -86,7 +80,7 @@ pub(crate) fn explain<'a>(
         maybe_same: consolidation
             .maybe_same
             .iter()
-            .filter(|it| told_by.is_some_and(|name| touches(it, name)))
+            .filter(|it| members.contains(&it.first) || members.contains(&it.second))
             .collect(),
     })
 }

@@ -3,17 +3,22 @@
 //! Facts take no part in clusters or votes: they neither change them nor are changed.
 
 use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::group::{Group, NAMED};
 use super::linkage::JOINS;
 use super::pairs::{Comparison, Likelihood, fraction};
-use super::statement::{Statement, is_same_line};
+use super::statement::{PLACES_LIMIT, Statement, is_same_line};
 use super::voice::{Voice, agents};
 use super::{Likeness, Member};
 use crate::finding::Location;
 
 /// The name of the built-in reviewer whose findings are facts.
 pub(crate) use crate::finding::RULES as RULES_AGENT;
+
+/// How many places of facts and opinions are compared; an honest change needs some thousands.
+/// Facts beyond are shown by themselves.
+const COMPARED: usize = 5_000_000;
 
 /// Shows each fact with the group that states the same at the same line, or in a group of its
 /// own. A group takes one fact at most: two facts are two findings.
@@ -57,10 +62,7 @@ struct Candidate {
 ///
 /// Words are valued over facts and opinions together, facts as one more agent.
 fn candidates(facts: &[Voice<'_>], opinions: &[Voice<'_>], groups: &[Group<'_>]) -> Vec<Candidate> {
-    let near: Vec<(usize, usize)> = (0..facts.len())
-        .flat_map(|fact| (0..groups.len()).map(move |group| (fact, group)))
-        .filter(|(fact, group)| shares_line(&facts[*fact], &groups[*group], opinions))
-        .collect();
+    let near = near(facts, opinions, groups);
     if near.is_empty() {
         return Vec::new();
     }
@@ -81,36 +83,52 @@ fn candidates(facts: &[Voice<'_>], opinions: &[Voice<'_>], groups: &[Group<'_>])
                 .map(|member| comparison.between(*member, second))
                 .collect();
             let mean = likelihoods.iter().sum::<Likelihood>() / members.len() as u64;
-            let likenesses = members
-                .iter()
-                .zip(&likelihoods)
-                .map(|(member, likelihood)| Likeness {
-                    first: Member::of(opinions[*member].first()),
-                    second: Member::of(facts[fact].first()),
-                    p: fraction(*likelihood),
-                    shared: comparison.shared(*member, second, NAMED),
-                })
-                .collect();
-            (mean >= JOINS).then_some(Candidate {
+            let likeness = |(member, likelihood): (&usize, &Likelihood)| Likeness {
+                first: Member::of(opinions[*member].first()),
+                second: Member::of(facts[fact].first()),
+                p: fraction(*likelihood),
+                shared: comparison.shared(*member, second, NAMED),
+            };
+            (mean >= JOINS).then(|| Candidate {
                 fact,
                 group,
                 mean,
-                likenesses,
+                likenesses: members.iter().zip(&likelihoods).map(likeness).collect(),
             })
         })
         .collect()
 }
 
-fn shares_line(fact: &Voice<'_>, group: &Group<'_>, opinions: &[Voice<'_>]) -> bool {
-    let of_fact: Vec<&Location> = places(fact).collect();
-    group
-        .opinions
+/// The facts and groups that share a line, ascending.
+fn near(
+    facts: &[Voice<'_>],
+    opinions: &[Voice<'_>],
+    groups: &[Group<'_>],
+) -> BTreeSet<(usize, usize)> {
+    // Paths that end alike end in the same name.
+    let mut by_name: BTreeMap<&[u8], Vec<(usize, &Location)>> = BTreeMap::new();
+    for (fact, voice) in facts.iter().enumerate() {
+        for place in places(voice) {
+            let of_name = by_name.entry(place.path.file_name()).or_default();
+            of_name.push((fact, place));
+        }
+    }
+    groups
         .iter()
-        .flat_map(|member| places(&opinions[*member]))
-        .any(|place| of_fact.iter().any(|fact| is_same_line(fact, place)))
+        .enumerate()
+        .flat_map(|(group, voices)| voices.opinions.iter().map(move |opinion| (group, opinion)))
+        .flat_map(|(group, opinion)| places(&opinions[*opinion]).map(move |place| (group, place)))
+        .flat_map(|(group, place)| {
+            let named = by_name.get(place.path.file_name()).into_iter().flatten();
+            named.map(move |(fact, of_fact)| (*fact, *of_fact, group, place))
+        })
+        .take(COMPARED)
+        .filter(|(_, of_fact, _, place)| is_same_line(of_fact, place))
+        .map(|(fact, _, group, _)| (fact, group))
+        .collect()
 }
 
 fn places<'a>(voice: &Voice<'a>) -> impl Iterator<Item = &'a Location> + use<'a> {
     let raw = voice.first();
-    raw.locations.iter()
+    raw.locations.iter().take(PLACES_LIMIT)
 }

@@ -1,6 +1,8 @@
 //! Groups voices that state one problem, and names the groups that perhaps state the same.
 //! What is told of a group is left to `telling`.
 
+use std::cmp::Reverse;
+
 use super::linkage;
 use super::pairs::{CERTAIN, Comparison, Likelihood, Pair, fraction};
 use super::statement::Statement;
@@ -13,7 +15,7 @@ const PERHAPS: Likelihood = CERTAIN / 20;
 const PERHAPS_LEAST: usize = 10;
 /// See [`PERHAPS_LEAST`].
 const PERHAPS_PER: usize = 4;
-/// In clusters of more members the likeness is noted to the teller's words only.
+/// In clusters of more members only the likeness to the first one is noted.
 const FEW: usize = 12;
 /// How many shared words are named.
 pub(super) const NAMED: usize = 5;
@@ -26,11 +28,12 @@ pub(super) struct Group<'a> {
     pub(super) fact: Option<&'a Voice<'a>>,
     /// The mean likelihood over all pairs of opinions.
     pub(super) mean: Option<Likelihood>,
+    /// How alike they are.
     pub(super) likenesses: Vec<Likeness>,
 }
 
 /// Clusters the opinions and lists the pairs of clusters that are perhaps the same.
-pub(super) fn group<'a>(opinions: &[Voice<'_>]) -> (Vec<Group<'a>>, Vec<(usize, usize, Likeness)>) {
+pub(super) fn group<'a>(opinions: &[Voice<'_>]) -> (Vec<Group<'a>>, Vec<Likeness>) {
     let agents = agents(opinions);
     let statements: Vec<Statement<'_>> = opinions
         .iter()
@@ -80,20 +83,17 @@ pub(super) fn group<'a>(opinions: &[Voice<'_>]) -> (Vec<Group<'a>>, Vec<(usize, 
             }
         })
         .collect();
-    let perhaps = perhaps_same(&clusters, &owners, &pairs)
+    let perhaps = perhaps_same(&clusters, &pairs, opinions.len())
         .into_iter()
-        .map(|(one, two, pair)| (one, two, note(pair.first, pair.second, pair.likelihood)))
+        .map(|pair| note(pair.first, pair.second, pair.likelihood))
         .collect();
     (groups, perhaps)
 }
 
-/// The likeliest pairs of clusters that stayed apart and share no agent.
-fn perhaps_same(
-    clusters: &[Vec<usize>],
-    owners: &[Option<usize>],
-    pairs: &[Pair],
-) -> Vec<(usize, usize, Pair)> {
-    let mut cluster_of = vec![0; owners.len()];
+/// The likeliest pair of findings of each two clusters that stayed apart, if it is likely at all.
+/// The clusters may share an agent: then one of the two perhaps stands in the wrong one.
+fn perhaps_same(clusters: &[Vec<usize>], pairs: &[Pair], opinions: usize) -> Vec<Pair> {
+    let mut cluster_of = vec![0; opinions];
     for (cluster, members) in clusters.iter().enumerate() {
         for member in members {
             cluster_of[*member] = cluster;
@@ -110,16 +110,12 @@ fn perhaps_same(
         .collect();
     // The best pair of each two clusters, the smaller indices among equals.
     found.sort_by_key(|(one, two, pair)| {
-        let likelihood = std::cmp::Reverse(pair.likelihood);
+        let likelihood = Reverse(pair.likelihood);
         (*one, *two, likelihood, pair.first, pair.second)
     });
     found.dedup_by_key(|(one, two, _)| (*one, *two));
-    found.retain(|(one, two, _)| {
-        !clusters[*one].iter().any(|i| {
-            owners[*i].is_some() && clusters[*two].iter().any(|j| owners[*i] == owners[*j])
-        })
-    });
-    found.sort_by_key(|(one, two, pair)| (std::cmp::Reverse(pair.likelihood), *one, *two));
-    found.truncate(PERHAPS_LEAST.max(owners.len() / PERHAPS_PER));
+    let mut found: Vec<Pair> = found.into_iter().map(|(.., pair)| pair).collect();
+    found.sort_by_key(|pair| (Reverse(pair.likelihood), pair.first, pair.second));
+    found.truncate(PERHAPS_LEAST.max(opinions / PERHAPS_PER));
     found
 }

@@ -60,3 +60,54 @@ pub(super) fn by_content(one: &RawFinding, two: &RawFinding) -> Ordering {
             one.map(place).cmp(two.map(place))
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Settings, consolidate};
+    use super::*;
+    use crate::finding::LineRange;
+
+    #[test]
+    fn reports_go_by_severity_then_path_then_line() {
+        let said = [
+            ("alpha", Severity::Suggestion, "a.rs", Some(2)),
+            ("bravo", Severity::Important, "b.rs", Some(9)),
+            ("charlie", Severity::Important, "b.rs", Some(10)),
+            ("delta", Severity::Important, "b.rs", None),
+            ("echo", Severity::Important, "a/z.rs", Some(99)),
+            ("foxtrot", Severity::Critical, "z.rs", Some(1)),
+            ("golf", Severity::Important, "", None),
+        ];
+        let raw = said.map(|(word, severity, path, line)| RawFinding {
+            agent: "agent".to_owned(),
+            id: word.to_owned(),
+            severity: Some(severity),
+            title: word.to_owned(),
+            locations: vec![Location {
+                path: path.into(),
+                lines: line.map(|line| LineRange {
+                    start: line,
+                    end: line,
+                }),
+            }],
+            ..RawFinding::default()
+        });
+        let found = consolidate(&raw, &Settings::default()).findings;
+        let shown: Vec<(&str, &str)> = found
+            .iter()
+            .map(|it| (it.position.as_str(), it.title.as_str()))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                ("C1", "foxtrot"),
+                ("I1", "echo"),
+                ("I2", "delta"),
+                ("I3", "bravo"),
+                ("I4", "charlie"),
+                ("I5", "golf"),
+                ("S1", "alpha"),
+            ]
+        );
+    }
+}

@@ -38,7 +38,7 @@ pub(crate) enum Rule {
 
 impl Rule {
     /// Why, in a few words for the report.
-    pub(crate) fn reason(self) -> &'static str {
+    fn reason(self) -> &'static str {
         match self {
             Self::MostBlock => "most of those who raised it call it blocking",
             Self::MostSuggest => "most of those who raised it call it a suggestion",
@@ -62,6 +62,18 @@ pub(crate) struct Judgement {
     /// The severity of the fact among the members; nothing goes below it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) floor: Option<Severity>,
+}
+
+impl Judgement {
+    /// Why the finding blocks or doesn't, in a few words for the report.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self.rule {
+            Rule::MostBlock | Rule::MostSuggest if self.votes.len() == 1 => {
+                "a single voice says so"
+            }
+            rule => rule.reason(),
+        }
+    }
 }
 
 /// Counts the votes on one cluster of findings by agents.
@@ -121,7 +133,7 @@ pub(super) fn difference(own: Option<Severity>, judgement: &Judgement) -> Option
     } else if result == Severity::Critical && own == Severity::Important {
         "another one calls it critical".to_owned()
     } else {
-        judgement.rule.reason().to_owned()
+        judgement.reason().to_owned()
     })
 }
 

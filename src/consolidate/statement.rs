@@ -5,7 +5,7 @@ use crate::diff::RepoPath;
 use crate::finding::{Location, RawFinding};
 
 /// How many places of one finding are compared; a finding that names more says little by any.
-const PLACES_LIMIT: usize = 64;
+pub(super) const PLACES_LIMIT: usize = 64;
 
 /// One wording of one problem.
 #[derive(Clone, Debug, Default)]

@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use super::group::Group;
 use super::pairs::{CERTAIN, Likelihood, fraction};
 use super::severity::{Judgement, Rule, Vote, difference, judge};
-use super::statement::is_same_path;
+use super::statement::{PLACES_LIMIT, is_same_path};
 use super::voice::Voice;
 use super::{
     Action, ConsolidatedFinding, Consolidation, Likeness, Member, Observation, Reconciliation,
@@ -17,16 +17,14 @@ use crate::finding::{Kind, Location, RawFinding, Severity};
 
 /// Below this mean likelihood a merge is worth a second look.
 const DOUBTFUL: Likelihood = CERTAIN / 10 * 6;
-/// How many places of one finding are kept; the members keep theirs.
-const PLACES_LIMIT: usize = 64;
 
-/// Adds what the group states to the consolidation; returns the member in whose words.
+/// Adds what the group states to the consolidation.
 pub(super) fn tell(
     group: &Group<'_>,
     opinions: &[Voice<'_>],
     settings: &Settings,
     consolidation: &mut Consolidation,
-) -> Member {
+) {
     let voices: Vec<&Voice<'_>> = group
         .opinions
         .iter()
@@ -41,27 +39,25 @@ pub(super) fn tell(
 
     if voices.iter().all(|voice| voice.is_pre_existing()) {
         let teller = teller(&voices, group, None);
-        let told_by = Member::of(teller);
         consolidation.observations.push(Observation {
             title: teller.title.clone(),
             locations: places(teller, &voices),
             members,
-            told_by: told_by.clone(),
+            told_by: Member::of(teller),
             likenesses: group.likenesses.clone(),
         });
-        return told_by;
+        return;
     }
 
     let judgement = judgement(group, &voices, settings);
     let teller = teller(&voices, group, Some(judgement.severity));
-    let told_by = Member::of(teller);
     consolidation.findings.push(ConsolidatedFinding {
         position: String::new(),
         severity: judgement.severity,
         kind: kind(&voices),
         title: teller.title.clone(),
         locations: places(teller, &voices),
-        told_by: told_by.clone(),
+        told_by: Member::of(teller),
         confidence: group.mean.map(fraction),
         doubtful: group.mean.is_some_and(|mean| mean < DOUBTFUL),
         likenesses: group.likenesses.clone(),
@@ -69,7 +65,6 @@ pub(super) fn tell(
         members,
         judgement,
     });
-    told_by
 }
 
 /// The severity: the votes of the opinions, not below the fact.

@@ -132,10 +132,8 @@ impl Vocabulary {
                 parts,
             };
         }
-        let word = word
-            .trim_matches(|c| c == '_' || c == '$')
-            .to_ascii_lowercase();
-        let dropped = word.len() < 2 || is_stop_word(&word);
+        let word = word.trim_matches(|c| c == '_' || c == '$').to_lowercase();
+        let dropped = word.chars().nth(1).is_none() || is_stop_word(&word);
         Reading {
             whole: (!dropped).then(|| self.word(stem(&word), &word)),
             parts: Vec::new(),
@@ -293,31 +291,43 @@ fn starts_fix(line: &str) -> bool {
     MARKER.is_match(line)
 }
 
-/// The words of a text: `[A-Za-z_$][A-Za-z0-9_$]*` or runs of digits.
+/// The words of a text: `[A-Za-z_$][A-Za-z0-9_$]*`, runs of digits, and runs of letters of other
+/// scripts; of scripts without spaces each two neighbouring letters.
 fn words(text: &str) -> impl Iterator<Item = &str> {
-    let bytes = text.as_bytes();
-    let mut at = 0;
+    let mut rest = text;
     std::iter::from_fn(move || {
-        while at < bytes.len() && !is_word_byte(bytes[at]) {
-            at += 1;
+        rest = &rest[rest.find(|c| is_word_char(c) || is_foreign(c))?..];
+        let first = rest.chars().next()?;
+        let belongs = match first {
+            '0'..='9' => |c: char| c.is_ascii_digit(),
+            _ if is_word_char(first) => is_word_char,
+            _ if is_unspaced(first) => is_unspaced,
+            _ => |c: char| is_foreign(c) && !is_unspaced(c),
+        };
+        let mut end = rest.find(|c| !belongs(c)).unwrap_or(rest.len());
+        let mut next = end;
+        if is_unspaced(first) {
+            next = first.len_utf8();
+            end = rest[..end].char_indices().nth(2).map_or(end, |(at, _)| at);
         }
-        let start = at;
-        let number = bytes.get(start)?.is_ascii_digit();
-        while at < bytes.len()
-            && (if number {
-                bytes[at].is_ascii_digit()
-            } else {
-                is_word_byte(bytes[at])
-            })
-        {
-            at += 1;
-        }
-        Some(&text[start..at])
+        let word = &rest[..end];
+        rest = &rest[next..];
+        Some(word)
     })
 }
 
-fn is_word_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$'
+fn is_word_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_' || c == '$'
+}
+
+fn is_foreign(c: char) -> bool {
+    !c.is_ascii() && c.is_alphabetic()
+}
+
+/// Letters of scripts that put no spaces between words: kana and Chinese characters.
+fn is_unspaced(c: char) -> bool {
+    matches!(c, '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{20000}'..='\u{3ffff}')
+        && c.is_alphabetic()
 }
 
 /// The humps of a word: a run of capitals, an optional capital with lowercase letters, or digits;
@@ -355,10 +365,9 @@ fn humps(word: &str) -> impl Iterator<Item = &str> {
 
 /// The first letters of a plain word; numbers and mixtures stay whole.
 fn stem(word: &str) -> &str {
-    if word.len() > STEM && word.bytes().all(|byte| byte.is_ascii_alphabetic()) {
-        &word[..STEM]
-    } else {
-        word
+    match word.char_indices().nth(STEM) {
+        Some((end, _)) if word.chars().all(char::is_alphabetic) => &word[..end],
+        _ => word,
     }
 }
 
@@ -422,8 +431,32 @@ mod tests {
 
     #[test]
     fn words_split_at_everything_but_letters_digits_and_dollars() {
-        let found: Vec<&str> = words("a.b/c-d: $x1, 42px über").collect();
-        assert_eq!(found, ["a", "b", "c", "d", "$x1", "42", "px", "ber"]);
+        let found: Vec<&str> = words("a.b/c-d: $x1, 42px — →").collect();
+        assert_eq!(found, ["a", "b", "c", "d", "$x1", "42", "px"]);
+        assert_eq!(words("").count() + words("; 。").count(), 0);
+    }
+
+    #[test]
+    fn other_scripts_have_words_too() {
+        let found: Vec<&str> = words("über блокировка,ロック解除 x").collect();
+        assert_eq!(
+            found,
+            [
+                "ü",
+                "ber",
+                "блокировка",
+                "ロッ",
+                "ック",
+                "ク解",
+                "解除",
+                "除",
+                "x"
+            ]
+        );
+        let found = weights("Блокировка файла", "Утечка блокировки");
+        assert_eq!(weight(&found, "блокировка"), Some(3.0), "{found:?}");
+        assert_eq!(weight(&found, "утечка"), Some(1.0));
+        assert_eq!(weight(&found, "блокировки"), None, "the same stem");
     }
 
     #[test]

@@ -12,25 +12,25 @@ use crate::diff::Oid;
 use super::Repo;
 
 /// A file of a random history: path, mode, content; of a submodule the content is its id.
-pub(in crate::git) type File = (String, &'static str, Vec<u8>);
+pub(crate) type File = (String, &'static str, Vec<u8>);
 
 /// Mode, path and id of a tree's file.
 type Leaf<'a> = (&'a str, &'a [u8], Oid);
 
 /// A repository in a temporary directory that goes with it.
-pub(in crate::git) struct Fixture {
+pub(crate) struct Fixture {
     _directory: tempfile::TempDir,
     root: PathBuf,
 }
 
 impl Fixture {
     /// An empty repository.
-    pub(in crate::git) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(&[])
     }
 
     /// An empty repository, made with these further arguments of `git init`.
-    pub(in crate::git) fn with(arguments: &[&str]) -> Self {
+    pub(crate) fn with(arguments: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let root = directory.path().join("repo");
         fs::create_dir(&root).unwrap();
@@ -43,27 +43,27 @@ impl Fixture {
     }
 
     /// The work tree.
-    pub(in crate::git) fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
     /// The repository as we read it, without the configuration of whoever runs the test.
-    pub(in crate::git) fn repo(&self) -> Repo {
+    pub(crate) fn repo(&self) -> Repo {
         Repo::discover_isolated(&self.root).unwrap()
     }
 
     /// Runs git in the work tree and gives its standard output; panics if it fails.
-    pub(in crate::git) fn git(&self, arguments: &[&str]) -> Vec<u8> {
+    pub(crate) fn git(&self, arguments: &[&str]) -> Vec<u8> {
         self.feed(arguments, b"")
     }
 
     /// Runs git with input.
-    pub(in crate::git) fn feed(&self, arguments: &[&str], input: &[u8]) -> Vec<u8> {
+    pub(crate) fn feed(&self, arguments: &[&str], input: &[u8]) -> Vec<u8> {
         git_in(&self.root, arguments, input)
     }
 
     /// Writes a file, and the directories it needs.
-    pub(in crate::git) fn write(&self, path: &str, content: impl AsRef<[u8]>) {
+    pub(crate) fn write(&self, path: &str, content: impl AsRef<[u8]>) {
         let path = self.root.join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         #[expect(
@@ -74,14 +74,14 @@ impl Fixture {
     }
 
     /// Adds everything and commits it.
-    pub(in crate::git) fn commit(&self) -> Oid {
+    pub(crate) fn commit(&self) -> Oid {
         self.git(&["add", "-A"]);
         self.git(&["commit", "-q", "--allow-empty", "-m", "commit"]);
         self.id("HEAD")
     }
 
     /// Writes a tree of these modes, paths and contents; of a submodule the content is its id.
-    pub(in crate::git) fn tree(&self, entries: &[(&str, &str, &[u8])]) -> Oid {
+    pub(crate) fn tree(&self, entries: &[(&str, &str, &[u8])]) -> Oid {
         let entries: Vec<_> = entries
             .iter()
             .map(|(mode, path, content)| (*mode, path.as_bytes(), *content))
@@ -90,7 +90,7 @@ impl Fixture {
     }
 
     /// Writes a tree whose paths are any bytes, with modes as they are given.
-    pub(in crate::git) fn raw_tree(&self, entries: &[(&str, &[u8], &[u8])]) -> Oid {
+    pub(crate) fn raw_tree(&self, entries: &[(&str, &[u8], &[u8])]) -> Oid {
         let contents: Vec<&[u8]> = entries.iter().map(|entry| entry.2).collect();
         let ids = self.blobs(&contents);
         let leaves: Vec<_> = entries
@@ -145,7 +145,7 @@ impl Fixture {
     }
 
     /// Writes a tree per list of paths, modes and contents.
-    pub(in crate::git) fn import(&self, history: &[Vec<File>]) -> Vec<Oid> {
+    pub(crate) fn import(&self, history: &[Vec<File>]) -> Vec<Oid> {
         let mut stream = Vec::new();
         for files in history {
             stream.extend(
@@ -174,7 +174,7 @@ impl Fixture {
     }
 
     /// The object a name stands for.
-    pub(in crate::git) fn id(&self, name: &str) -> Oid {
+    pub(crate) fn id(&self, name: &str) -> Oid {
         let hex = self.git(&["rev-parse", "--verify", name]);
         Oid::from_hex(String::from_utf8(hex).unwrap().trim()).unwrap()
     }
@@ -185,15 +185,15 @@ fn tree_line(mode: &str, name: &[u8], id: &Oid) -> Vec<u8> {
 }
 
 /// Numbers that are the same on every run.
-pub(in crate::git) struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub(in crate::git) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
     /// A number below a bound.
-    pub(in crate::git) fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -202,7 +202,7 @@ impl Random {
 }
 
 /// Runs git in a directory, with nothing of the environment but the path.
-pub(in crate::git) fn git_in(directory: &Path, arguments: &[&str], input: &[u8]) -> Vec<u8> {
+pub(crate) fn git_in(directory: &Path, arguments: &[&str], input: &[u8]) -> Vec<u8> {
     #[expect(
         clippy::disallowed_methods,
         reason = "git is the oracle of these tests"

@@ -36,7 +36,10 @@ impl Repo {
     /// The commit that a revision names, as `git rev-parse REV^{commit}` would find it.
     pub(crate) fn commit(&self, revision: &str) -> Result<Oid> {
         let attempt = || -> Result<Oid> {
-            let found = self.raw().rev_parse_single(revision)?;
+            let found = self
+                .raw()
+                .rev_parse_single(revision)
+                .map_err(|_| anyhow!("there is no such branch, tag or commit, or several fit"))?;
             match self.peel(&plain(&found))? {
                 Peeled::Commit(id) => Ok(id),
                 Peeled::NoCommit => Err(anyhow!("it is no commit")),

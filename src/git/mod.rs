@@ -5,19 +5,20 @@
 //! - `trees`: which files differ between two trees
 //! - `staged`: the index against HEAD, `worktree`, `scan`, `files`, `eol`: the files against HEAD
 //! - `renames`, `similarity`: which deletions and additions are one file
-//! - `patches`, `lines`, `myers`: how the content of changed files differs
+//! - `patches`, `lines`: how the content of changed files differs
+//! - `contents`: many files at once
 //! - `abbreviation`: how many digits of an id Git prints
 //! - `history`: commits, merge bases, what is new
 //! - `refs`: HEAD, remotes, what is known of their branches
 
 mod abbreviation;
+mod contents;
 mod eol;
 mod files;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 mod history;
 mod lines;
-mod myers;
 mod objects;
 #[cfg(test)]
 mod oracle;
@@ -124,13 +125,24 @@ impl Repo {
 
     fn checked(opened: gix::Result<gix::ThreadSafeRepository>, directory: &Path) -> Result<Self> {
         let mut inner = opened
-            .with_context(|| format!("no Git repository in `{}` or above", directory.display()))
+            .map_err(|error| {
+                let none = anyhow!("no Git repository in `{}` or above", directory.display());
+                // That there is none is said already; any other cause must be told.
+                if error
+                    .to_string()
+                    .contains("Could not find a git repository")
+                {
+                    none
+                } else {
+                    anyhow::Error::from(error).context(none)
+                }
+            })
             .hint("run it inside a repository, or name one with `GIT_DIR`")?
             .to_thread_local();
         inner
             .make_paths_absolute()
             .context("cannot make the repository's paths absolute")?;
-        let shown = inner.workdir().unwrap_or(inner.git_dir()).to_owned();
+        let shown = tidy(inner.workdir().unwrap_or(inner.git_dir()));
         if inner.git_dir_trust() != Trust::Full {
             return Err(anyhow!("`{}` belongs to another user", shown.display())).hint(format!(
                 "if you trust it, run `git config --global --add safe.directory '{}'`",
@@ -235,21 +247,25 @@ impl Repo {
         Ok(Some((entry, content)))
     }
 
+    /// Every file of a tree, sorted by path.
+    pub(crate) fn files(&self, tree: &Oid) -> Result<Vec<Entry>> {
+        let objects = self.objects();
+        let trees = Trees::new(&objects, self.empty_tree());
+        let all = trees.differences_at(b"", None, Some(tree))?;
+        Ok(all
+            .into_iter()
+            .filter_map(|change| match change {
+                Change::Added(entry) => Some(entry),
+                _ => None,
+            })
+            .collect())
+    }
+
     /// The exact bytes of a blob, checked against its id.
     pub(crate) fn read_blob(&self, id: &Oid) -> Result<Vec<u8>> {
         let mut content = Vec::new();
         self.objects().read(id, Kind::Blob, true, &mut content)?;
         Ok(content)
-    }
-
-    /// The paths of all files and submodules of a tree, sorted.
-    pub(crate) fn paths(&self, tree: &Oid) -> Result<Vec<RepoPath>> {
-        let objects = self.objects();
-        let empty = self.empty_tree();
-        let files = Trees::new(&objects, empty).differences(&empty, tree)?;
-        let mut paths: Vec<RepoPath> = files.iter().map(|file| file.path().clone()).collect();
-        paths.sort_unstable();
-        Ok(paths)
     }
 
     /// What stands at a path of a tree; `None` if there is nothing or a directory.
@@ -340,16 +356,14 @@ mod tests {
     }
 
     #[test]
-    fn a_tree_is_listed_and_its_files_are_read_up_to_a_size() {
+    fn files_are_read_up_to_a_size() {
         let fixture = Fixture::new();
         fixture.write("b", "four");
         fixture.write("a/x", "");
         let commit = fixture.commit();
         let repo = fixture.repo();
         let tree = repo.tree_of(&commit).unwrap();
-        let paths = repo.paths(&tree).unwrap();
-        assert_eq!(paths, [RepoPath::from("a/x"), RepoPath::from("b")]);
-        let entry = repo.entry(&tree, &paths[1]).unwrap().unwrap();
+        let entry = repo.entry(&tree, &RepoPath::from("b")).unwrap().unwrap();
         assert_eq!(repo.entry(&tree, &RepoPath::from("a")).unwrap(), None);
         let read = |limit| repo.read_blob_within(&entry.id, limit).unwrap();
         assert_eq!(read(4), Some(b"four".to_vec()));

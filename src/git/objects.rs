@@ -8,7 +8,7 @@ use std::sync::Arc;
 use gix::objs::{Find as _, FindHeader as _, Kind};
 use gix::odb::store::RefreshMode;
 
-use crate::diff::Oid;
+use crate::diff::{Oid, Unreadable};
 
 use super::files::FileBlob;
 
@@ -21,6 +21,15 @@ pub(in crate::git) enum ObjectFault {
     /// It does not decode, is of another kind, or its content gives another id.
     #[error("object {0} is damaged")]
     Damaged(Oid),
+}
+
+impl From<ObjectFault> for Unreadable {
+    fn from(fault: ObjectFault) -> Self {
+        match fault {
+            ObjectFault::Missing(id) => Self::Missing(id),
+            ObjectFault::Damaged(id) => Self::Damaged(id),
+        }
+    }
 }
 
 /// How often a missing object may cause the pack directory to be read again; a repack beside us

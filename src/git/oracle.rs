@@ -3,7 +3,7 @@
 
 use crate::diff::{Change, Oid, unified};
 
-use super::fixture::{Fixture, Random};
+use super::fixture::Fixture;
 use super::{ReadLimits, Repo};
 
 /// The patch between two trees as we write it.
@@ -445,23 +445,26 @@ fn contents_are_compared_up_to_a_thousand_by_a_thousand_files() {
 }
 
 #[test]
-fn long_scripts_are_given_up_where_git_gives_up() {
+fn attributes_neither_hide_nor_relabel() {
     let fixture = Fixture::new();
-    let mut random = Random::new(0);
-    // Numbers that repeat, between runs that occur again and again, as in generated code. Shorter
-    // texts never come to the bound in question.
-    let mut text = || -> Vec<u8> {
-        let mut lines = Vec::new();
-        for _ in 0..460 {
-            lines.extend((0..random.below(90)).map(|_| random.below(150)));
-            let run = random.below(12) * 17;
-            lines.extend(run..run + 30);
-        }
-        let lines = lines.iter().map(|line| format!("{line}\n"));
-        lines.collect::<Vec<String>>().concat().into_bytes()
+    let rules = b"* -diff -text\n*.zero diff\n*.rs binary\n";
+    fixture.write(".gitattributes", rules);
+    fixture.write(".git/info/attributes", rules);
+    let tree = |text: &[u8], zero: &[u8]| {
+        fixture.tree(&[
+            ("100644", ".gitattributes", rules),
+            ("100644", "a.rs", text),
+            ("100644", "b.zero", zero),
+        ])
     };
-    let (old, new) = (text(), text());
-    let old = fixture.tree(&[("100644", "file", &old)]);
-    let new = fixture.tree(&[("100644", "file", &new)]);
-    assert_same(&fixture, &old, &new, "generated");
+    let (old, new) = (tree(b"a\n", b"\0"), tree(b"b\n", b"\0\0"));
+    let hidden = theirs(&fixture, &old, &new);
+    assert!(String::from_utf8_lossy(&hidden).contains("Binary files a/a.rs and b/a.rs differ"));
+    let shown = ours(&fixture.repo(), &old, &new);
+    let shown = String::from_utf8_lossy(&shown);
+    assert!(shown.contains("-a\n+b\n"), "{shown}");
+    assert!(
+        shown.contains("Binary files a/b.zero and b/b.zero differ"),
+        "{shown}"
+    );
 }

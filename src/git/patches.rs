@@ -32,7 +32,8 @@ const COMPARABLE: u64 = 1 << 31;
 /// How contents are read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ReadLimits {
-    /// The largest text, in bytes of either side, for which a patch is made.
+    /// The largest text, in bytes of either side, for which a patch is made. Above 512 MiB a content
+    /// is not looked at, and counts as text even if it is binary.
     pub(crate) max_file_bytes: u64,
     /// Whether blobs are hashed and compared with their ids; commits and trees always are.
     pub(crate) verify: bool,
@@ -239,12 +240,9 @@ impl<'l> Reader<'l> {
             }
         });
         Patch {
-            content: self.content(change).unwrap_or_else(|fault| {
-                Content::Unreadable(match fault {
-                    ObjectFault::Missing(id) => Unreadable::Missing(id),
-                    ObjectFault::Damaged(id) => Unreadable::Damaged(id),
-                })
-            }),
+            content: self
+                .content(change)
+                .unwrap_or_else(|fault| Content::Unreadable(fault.into())),
             id_digits,
         }
     }

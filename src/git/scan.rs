@@ -14,7 +14,7 @@ use crate::diff::{Entry, Mode, Oid, RepoPath};
 use super::eol::{LineEnds, without_carriage_returns};
 use super::files::{FileBlob, content, large_id, target};
 use super::objects::{Objects, plain};
-use super::trees::kind;
+use super::trees::{DEEPEST, kind};
 use super::{Repo, Shared};
 
 /// Larger files are hashed without being held, and their line ends are not converted.
@@ -168,7 +168,8 @@ impl<'a> Scan<'a> {
     fn place(&mut self, path: &[u8]) -> Option<PathBuf> {
         let leads_elsewhere =
             |part: &[u8]| matches!(part, b"" | b"." | b"..") || part.eq_ignore_ascii_case(b".git");
-        if path.split(|byte| *byte == b'/').any(leads_elsewhere) {
+        let parts = || path.split(|byte| *byte == b'/');
+        if parts().any(leads_elsewhere) || parts().count() > DEEPEST {
             return None;
         }
         self.is_directory(parent(path))

@@ -339,6 +339,53 @@ mod tests {
     }
 
     #[test]
+    fn an_index_without_checksum_or_with_other_extensions_is_read() {
+        let fixture = Fixture::new();
+        fixture.git(&["config", "index.skipHash", "true"]);
+        fixture.git(&["config", "core.untrackedCache", "true"]);
+        many(&fixture);
+        fixture.commit();
+        fixture.git(&["status"]);
+        edit(&fixture);
+        assert_same(&fixture, "no checksum, untracked cache");
+        fixture.git(&["checkout", "-q", "--detach"]);
+        fixture.git(&["update-index", "--force-untracked-cache"]);
+        assert_same(&fixture, "detached");
+    }
+
+    #[test]
+    fn an_index_nested_without_end_is_an_error() {
+        let fixture = Fixture::new();
+        many(&fixture);
+        fixture.commit();
+        let blob = fixture.id("HEAD:top");
+        let nested = |depth: usize| {
+            let line = format!("100644 {blob} 0\t{}file\n", "a/".repeat(depth));
+            fixture.feed(&["update-index", "--index-info"], line.as_bytes());
+            fixture.repo().staged()
+        };
+        assert_eq!(nested(DEEPEST - 1).unwrap().changes.len(), 1);
+        let error = nested(DEEPEST).unwrap_err();
+        assert!(error.to_string().contains("nested deeper"), "{error:#}");
+    }
+
+    #[test]
+    fn directories_that_the_cache_tree_does_not_know_are_compared() {
+        for edited in ["top", "a/1", "a/b/1", "a/b/c/1"] {
+            let fixture = Fixture::new();
+            many(&fixture);
+            fixture.commit();
+            fixture.write(edited, "edited\n");
+            fixture.git(&["add", edited]);
+            assert_same(&fixture, edited);
+            fixture.git(&["reset", "-q", "--soft", "HEAD"]);
+            fixture.git(&["read-tree", "HEAD"]);
+            fixture.git(&["update-index", "--add", "--remove", "b/1"]);
+            assert_same(&fixture, "read again");
+        }
+    }
+
+    #[test]
     fn split_and_sparse_indices_are_read() {
         let fixture = Fixture::new();
         many(&fixture);

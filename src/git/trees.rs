@@ -8,9 +8,9 @@ use crate::diff::{Change, Entry, Mode, Oid, RepoPath};
 
 use super::objects::{ObjectFault, Objects};
 
-/// The deepest nesting of directories that is followed; a tree that contains itself can't be
-/// written, but a hostile pack may pretend.
-pub(in crate::git) const DEEPEST: usize = 1024;
+/// The deepest nesting of directories that is followed, so that a hostile tree can't exhaust the
+/// stack of a thread; real ones stay below a hundred.
+pub(in crate::git) const DEEPEST: usize = 256;
 
 /// One line of a tree object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -221,5 +221,60 @@ pub(in crate::git) fn kind(mode: u32) -> Option<Mode> {
         0o120_000 => Some(Mode::Symlink),
         0o040_000 => None,
         _ => Some(Mode::Submodule),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::fixture::{Fixture, Random};
+
+    #[test]
+    fn broken_trees_are_refused_and_never_panic() {
+        let line =
+            |mode: &str, name: &[u8]| [mode.as_bytes(), b" ", name, b"\0", &[7; 20]].concat();
+        assert_eq!(parse(&line("100644", b"a"), 20).unwrap().len(), 1);
+        assert_eq!(parse(b"", 20).unwrap(), []);
+        for broken in [
+            line("", b"a"),
+            line("10064x", b"a"),
+            line("100644", b""),
+            line("100644", b"a/b"),
+            line("777777777", b"a"),
+            line("100644", b"a")[..20].to_vec(),
+        ] {
+            assert_eq!(parse(&broken, 20), None, "{broken:?}");
+        }
+        let mut random = Random::new(1);
+        let good = [
+            line("40000", b"dir"),
+            line("100755", b"file"),
+            line("160000", b"sub"),
+        ]
+        .concat();
+        for _ in 0..5000 {
+            let mut bad = good.clone();
+            for _ in 0..=random.below(3) {
+                let at = random.below(bad.len());
+                bad[at] = u8::try_from(random.below(256)).unwrap();
+            }
+            bad.truncate(random.below(bad.len() + 1));
+            for entry in parse(&bad, 20).unwrap_or_default() {
+                assert!(!entry.name.is_empty() && !entry.name.contains(&b'/'));
+            }
+        }
+    }
+
+    #[test]
+    fn directories_nested_without_end_are_an_error() {
+        let fixture = Fixture::new();
+        let nested = |depth: usize| vec![("a/".repeat(depth) + "file", "100644", b"x\n".to_vec())];
+        let trees = fixture.import(&[nested(DEEPEST - 1), nested(DEEPEST)]);
+        let (deep, deeper) = (trees[0], trees[1]);
+        let repo = fixture.repo();
+        let empty = repo.empty_tree();
+        assert_eq!(repo.changes(&empty, &deep).unwrap().len(), 1);
+        let error = repo.changes(&empty, &deeper).unwrap_err();
+        assert!(error.to_string().contains("nested deeper"), "{error:#}");
     }
 }

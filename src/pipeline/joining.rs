@@ -153,7 +153,7 @@ fn voices(found: &ConsolidatedFinding, said: &Said<'_>) -> Voices {
         members: members(&found.members, said),
         evidence: evidence(&found.members, said),
         confidence: found.confidence.map(rounded),
-        why_severity: Some(found.judgement.rule.reason().to_owned()),
+        why_severity: Some(found.judgement.reason().to_owned()),
         reconciliation: found.reconciliation.clone(),
     }
 }

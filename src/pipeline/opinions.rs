@@ -3,17 +3,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use jiff::Timestamp;
 
 use super::reading::{ReadUnit, Reading, moved};
 use super::replies::{Heard, Reply, Unheard, hear, is_named};
 use super::tree::{Sides, TargetTree};
-use super::{Asking, Session};
+use super::{Asking, Scope, Session};
 use crate::config::Settings;
-use crate::diff::{RepoPath, UnitKey};
+use crate::diff::{Change, RepoPath, UnitKey};
+use crate::error::HintExt;
 use crate::finding::{Anchor, Checked, Location, RawFinding};
-use crate::git::ReadLimits;
+use crate::git::{ReadLimits, Repo};
 use crate::ground::evidence::{Evidence, PathEvidence};
 use crate::ground::{Grounds, Side};
 use crate::ledger;
@@ -80,20 +81,12 @@ impl Session {
         if heard.is_empty() && known.is_empty() {
             return Ok(opinions);
         }
-        let limit = settings.max_file_size.value;
-        let limits = ReadLimits {
-            max_file_bytes: limit,
-            ..ReadLimits::default()
-        };
-        let sides = Sides::of(&self.repo, target, reading, limit)?;
         let named: Vec<&RawFinding> = heard
             .iter()
             .flat_map(|heard| &heard.review.findings)
             .chain(known.iter().flat_map(|receipt| &receipt.findings))
             .collect();
-        let ids = rules::builtin_rules().map(|rule| rule.id.to_string());
-        let configured = settings.rules.iter().map(|rule| rule.value.id.clone());
-        let tree = TargetTree::of(sides, &limits, ids.chain(configured).collect(), &named)?;
+        let tree = tree_for(&self.repo, target, reading.head_changes(), settings, &named)?;
         drop(named);
         let reviewed = tree.reviewed();
         let grounds = Grounds::new(&reviewed);
@@ -109,6 +102,47 @@ impl Session {
         }
         Ok(opinions)
     }
+}
+
+impl Session {
+    /// Checks findings against the first target of a scope, in the order given.
+    pub(crate) fn check(
+        &mut self,
+        scope: &Scope,
+        findings: &[RawFinding],
+    ) -> Result<Vec<Evidence>> {
+        let (targets, _) = self.owed(scope)?;
+        let target = targets
+            .first()
+            .context("there is no change to compare with")
+            .hint("name one with --range or --commit")?;
+        let changes = self.head_changes(target)?;
+        let in_force = self.in_force(target, &changes)?;
+        let named: Vec<&RawFinding> = findings.iter().collect();
+        let tree = tree_for(&self.repo, target, changes, &in_force.settings, &named)?;
+        let reviewed = tree.reviewed();
+        let grounds = Grounds::new(&reviewed);
+        Ok(findings.iter().map(|raw| grounds.check(raw)).collect())
+    }
+}
+
+/// What grounding asks for about these findings.
+fn tree_for<'r>(
+    repo: &'r Repo,
+    target: &Target,
+    changes: Vec<Change>,
+    settings: &Settings,
+    named: &[&RawFinding],
+) -> Result<TargetTree<'r>> {
+    let limit = settings.max_file_size.value;
+    let limits = ReadLimits {
+        max_file_bytes: limit,
+        ..ReadLimits::default()
+    };
+    let sides = Sides::of(repo, target, changes, limit)?;
+    let ids = rules::builtin_rules().map(|rule| rule.id.to_string());
+    let configured = settings.rules.iter().map(|rule| rule.value.id.clone());
+    TargetTree::of(sides, &limits, ids.chain(configured).collect(), named)
 }
 
 /// The replies that are answers, and the others.

@@ -330,7 +330,8 @@ impl Session {
             };
             Ok(ids(&newest) == ids(report))
         };
-        if report.targets.is_empty() || (!read_something && known().unwrap_or(false)) {
+        let empty = report.targets.iter().all(|target| target.units.is_empty());
+        if empty || (!read_something && known().unwrap_or(false)) {
             return;
         }
         let kept = to_json(&report.agents).and_then(|of_rules| {

@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 
-use super::reading::Reading;
 use crate::diff::{Change, Content, Oid, RepoPath};
 use crate::finding::RawFinding;
 use crate::git::{ReadLimits, Repo};
@@ -28,11 +27,11 @@ pub(super) struct Sides<'r> {
 }
 
 impl<'r> Sides<'r> {
-    /// The sides of a target; texts larger than `limit` bytes are not read.
+    /// The sides of a target with its changed files; texts larger than `limit` bytes are not read.
     pub(super) fn of(
         repo: &'r Repo,
         target: &Target,
-        reading: &Reading,
+        changes: Vec<Change>,
         limit: u64,
     ) -> Result<Self> {
         let head_tree = match &target.head {
@@ -41,7 +40,7 @@ impl<'r> Sides<'r> {
         };
         Ok(Self {
             repo,
-            changes: reading.head_changes(),
+            changes,
             base_tree: target.base.tree,
             head_tree,
             limit,
@@ -50,11 +49,11 @@ impl<'r> Sides<'r> {
 
     /// The sorted paths of the head.
     fn paths(&self) -> Result<Vec<RepoPath>> {
-        let listed = self.repo.paths(&self.head_tree)?;
+        let files = self.repo.files(&self.head_tree)?;
+        let mut paths: BTreeSet<RepoPath> = files.into_iter().map(|file| file.path).collect();
         if self.head_tree != self.base_tree {
-            return Ok(listed);
+            return Ok(paths.into_iter().collect());
         }
-        let mut paths: BTreeSet<RepoPath> = listed.into_iter().collect();
         for old in self.changes.iter().filter_map(Change::old) {
             paths.remove(&old.path);
         }

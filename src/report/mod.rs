@@ -2,12 +2,14 @@
 //! Every format renders this value and adds nothing to it.
 //!
 //! - `terminal`: for people at a terminal, short
+//! - `listing`: findings, for people at a terminal
 //! - `json`: for programs, the value itself
 //! - `voices`: what agents said, for people at a terminal
 //! - `aside`: what raw findings came to that are no findings
 
 mod aside;
 mod json;
+mod listing;
 mod terminal;
 mod voices;
 
@@ -24,7 +26,8 @@ use crate::units::Class;
 
 pub(crate) use aside::{Dropped, FailedAgent, MaybeSame, Observation};
 pub(crate) use json::{harmless_json, to_json};
-pub(crate) use terminal::{finding_page, findings_page, push_page, review_page};
+pub(crate) use listing::{finding_page, findings_page};
+pub(crate) use terminal::{push_page, review_page};
 
 /// The version of the JSON form; raised when a field changes its meaning or goes away.
 pub(crate) const SCHEMA: u32 = 1;

@@ -3,15 +3,19 @@
 
 use std::borrow::Cow;
 
+use super::listing::{place, said_by, short, state_words, style_of};
 use super::{Report, Standing, TargetReport, UnitReport, voices};
-use crate::finding::{Finding, RULES, Severity};
+use crate::finding::{RULES, Severity};
 use crate::gate::{NotReviewed, Verdict};
 use crate::ledger::State;
-use crate::page::{Page, Style, cells, cut};
+use crate::page::{Page, Style, cut};
 use crate::units::Class;
 
 /// A blocked push prints at most this many lines.
 pub(crate) const PUSH_LINES: usize = 40;
+
+/// How many notes are shown.
+const NAMED_NOTES: usize = 6;
 
 /// How many paths of one sort are listed by name.
 const NAMED_PATHS: usize = 8;
@@ -67,12 +71,14 @@ pub(crate) fn review_page(report: &Report, width: usize) -> Page {
     }
     voices::aside(&mut page, report, width);
     page.end();
-    coverage(&mut page, report, width);
+    if report.files().next().is_some() {
+        coverage(&mut page, report, width);
+    }
     notes(&mut page, report, width);
     page.end();
     verdict_line(&mut page, report);
     if let [first, ..] = report.blocking().as_slice() {
-        how_to_go_on(&mut page, first, width, false);
+        how_to_go_on(&mut page, first, false);
     }
     page
 }
@@ -84,9 +90,9 @@ pub(crate) fn push_page(report: &Report, width: usize) -> Page {
     verdict_line(&mut tail, report);
     let blocking = report.blocking();
     if let [first, ..] = blocking.as_slice() {
-        how_to_go_on(&mut tail, first, width, true);
+        how_to_go_on(&mut tail, first, true);
     } else if matches!(report.verdict, Verdict::Inconclusive { .. }) {
-        incomplete(&mut tail, width);
+        incomplete(&mut tail, report);
     }
 
     let mut page = Page::new();
@@ -119,88 +125,6 @@ pub(crate) fn push_page(report: &Report, width: usize) -> Page {
         );
     }
     page.append(tail);
-    page
-}
-
-/// One finding with everything that is known about it.
-pub(crate) fn finding_page(standing: &Standing, width: usize) -> Page {
-    let finding = &standing.finding;
-    let mut page = Page::new();
-    page.put(Style::Literal, finding.id.as_str())
-        .text("  ")
-        .put(style_of(finding.severity), finding.severity.to_string())
-        .text("  ")
-        .put(Style::Strong, &finding.title)
-        .end();
-    page.end();
-    for location in &finding.locations {
-        let lines = location
-            .lines
-            .map(|lines| format!(":{}", lines.start))
-            .unwrap_or_default();
-        page.put(Style::Faint, "  at    ")
-            .text(format!("{}{lines}", location.path.to_quoted()))
-            .end();
-    }
-    if let Some(quote) = &finding.quote {
-        for line in quote.lines() {
-            page.put(Style::Faint, "  code  ")
-                .text(cut(line, width.saturating_sub(8)))
-                .end();
-        }
-    }
-    if let Some(commit) = &finding.commit {
-        page.put(Style::Faint, "  in    ")
-            .text(format!(
-                "commit {}, which a push publishes too",
-                short(commit)
-            ))
-            .end();
-    }
-    page.put(Style::Faint, "  by    ")
-        .text(said_by(finding))
-        .end();
-    page.put(Style::Faint, "  state ")
-        .text(state_words(&standing.state))
-        .end();
-    voices::members(&mut page, finding, width);
-    page.end()
-        .prose(Style::Plain, 2, width.min(100), &finding.body);
-    page
-}
-
-/// A list of findings, one or two lines each.
-pub(crate) fn findings_page(standings: &[&Standing], width: usize) -> Page {
-    let mut page = Page::new();
-    for standing in standings {
-        let finding = &standing.finding;
-        let state = match &standing.state {
-            State::Open { .. } => (style_of(finding.severity), "open"),
-            State::Resolved { resolution, .. } => (Style::Good, resolution.as_str()),
-        };
-        let lead = format!("{:<4}", standing.position);
-        let place = place(finding);
-        let fixed = cells(&lead) + 9 + 11 + 15;
-        page.text(lead)
-            .put(Style::Literal, finding.id.as_str())
-            .text(" ")
-            .put(
-                style_of(finding.severity),
-                format!("{:<11}", finding.severity),
-            )
-            .put(state.0, format!("{:<15}", state.1))
-            .text(cut(
-                &format!("{place}  {}", finding.title),
-                width.saturating_sub(fixed),
-            ))
-            .end();
-        if let State::Open { lapsed: Some(why) } = &standing.state {
-            page.line(
-                Style::Faint,
-                format!("     {}", cut(why, width.saturating_sub(5))),
-            );
-        }
-    }
     page
 }
 
@@ -417,11 +341,19 @@ fn who_took_part(report: &Report) -> String {
 }
 
 fn notes(page: &mut Page, report: &Report, width: usize) {
-    let notes = report.targets.iter().flat_map(|target| &target.notes);
-    for note in notes.chain(&report.warnings) {
+    let of_targets = report.targets.iter().flat_map(|target| &target.notes);
+    let notes: Vec<&String> = of_targets.chain(&report.warnings).collect();
+    for note in notes.iter().take(NAMED_NOTES) {
         page.put(Style::Warning, "note: ")
             .text(cut(note, (width * 2).saturating_sub(6)))
             .end();
+    }
+    if notes.len() > NAMED_NOTES {
+        let rest = format!(
+            "… and {} more: deep-review explain",
+            notes.len() - NAMED_NOTES
+        );
+        page.line(Style::Warning, rest);
     }
 }
 
@@ -437,13 +369,32 @@ fn verdict_line(page: &mut Page, report: &Report) {
         0 => String::new(),
         some => format!(", {}", count(some, "suggestion", "suggestions")),
     };
-    let files = report.files().count();
     let others = match voices::readers(report).as_slice() {
         [] => String::new(),
         names => format!(" and {}", names.join(", ")),
     };
+    let of = |class: fn(&Class) -> bool| report.files().filter(|unit| class(&unit.class)).count();
+    let files = of(|class| matches!(class, Class::Reviewed | Class::RulesOnly { .. }));
+    // Only what was read may be called passed.
+    let unread: Vec<String> = [
+        (
+            of(|class| matches!(class, Class::Listed { .. })),
+            "only listed",
+        ),
+        (of(|class| *class == Class::Paid), "on the remote already"),
+    ]
+    .iter()
+    .filter(|(number, _)| *number > 0)
+    .map(|(number, why)| format!("{number} {why}"))
+    .collect();
+    let unread = match unread.as_slice() {
+        [] => String::new(),
+        some => format!("; not read: {}", some.join(", ")),
+    };
     match &report.verdict {
-        Verdict::NothingNew => page.put(Style::Good, "NOTHING NEW").text(" to review"),
+        Verdict::NothingNew => page
+            .put(Style::Good, "NOTHING NEW")
+            .text(format!(" to review{}", elsewhere(report))),
         Verdict::Pass { not_reviewed } if !not_reviewed.is_empty() => {
             page.put(Style::Warning, "NOT REVIEWED").text(format!(
                 ": {}, let through by `gate.on_incomplete`",
@@ -451,7 +402,7 @@ fn verdict_line(page: &mut Page, report: &Report) {
             ))
         }
         Verdict::Pass { .. } => page.put(Style::Good, "PASS").text(format!(
-            ": {} by the built-in rules{others}{aside}",
+            ": {} by the built-in rules{others}{aside}{unread}",
             count(files, "file", "files")
         )),
         Verdict::Block { findings, .. } => page.put(Style::Alarm, "BLOCKED").text(format!(
@@ -468,7 +419,15 @@ fn verdict_line(page: &mut Page, report: &Report) {
     page.end();
 }
 
-fn how_to_go_on(page: &mut Page, first: &Standing, _width: usize, push: bool) {
+/// Where to look, when a review asked for by hand finds no change.
+fn elsewhere(report: &Report) -> &'static str {
+    match report.scope.as_str() {
+        "branch" => "; --staged, --worktree and --range look at other changes",
+        _ => "",
+    }
+}
+
+fn how_to_go_on(page: &mut Page, first: &Standing, push: bool) {
     let id = first.finding.id.as_str();
     let mut command = |label: &str, command: String| {
         page.put(Style::Faint, format!("  {label:<9}"))
@@ -485,12 +444,16 @@ fn how_to_go_on(page: &mut Page, first: &Standing, _width: usize, push: bool) {
     }
 }
 
-fn incomplete(page: &mut Page, _width: usize) {
+fn incomplete(page: &mut Page, report: &Report) {
     let mut command = |label: &str, command: &str| {
         page.put(Style::Faint, format!("  {label:<9}"))
             .put(Style::Literal, command)
             .end();
     };
+    let unread = report.verdict.not_reviewed();
+    if unread.iter().any(|unit| !unit.agents.is_empty()) {
+        command("review", "deep-review");
+    }
     command("see", "deep-review explain");
     command("bypass", "DEEP_REVIEW_SKIP=\"why\" git push");
 }
@@ -504,75 +467,8 @@ fn heading(severity: Severity, number: usize) -> String {
     }
 }
 
-fn style_of(severity: Severity) -> Style {
-    match severity {
-        Severity::Critical => Style::Alarm,
-        Severity::Important => Style::Warning,
-        Severity::Suggestion => Style::Advice,
-    }
-}
-
-/// Where a finding stands: path, line, and the commit if the head no longer has it.
-fn place(finding: &Finding) -> String {
-    let Some(location) = finding.locations.first() else {
-        return finding.anchor.path.to_quoted().into_owned();
-    };
-    let line = location
-        .lines
-        .map(|lines| format!(":{}", lines.start))
-        .unwrap_or_default();
-    let commit = finding
-        .commit
-        .as_deref()
-        .map(|commit| format!(" in commit {}", short(commit)))
-        .unwrap_or_default();
-    format!("{}{line}{commit}", location.path.to_quoted())
-}
-
-fn said_by(finding: &Finding) -> String {
-    let agents = finding.agents.join(", ");
-    match &finding.rule {
-        Some(rule) => format!("{agents} · {rule}"),
-        None => agents,
-    }
-}
-
-fn state_words(state: &State) -> String {
-    match state {
-        State::Open { lapsed: None } => "open".to_owned(),
-        State::Open { lapsed: Some(why) } => format!("open: {why}"),
-        State::Resolved {
-            resolution,
-            reason,
-            until,
-            by,
-            at,
-            decided_as,
-        } => {
-            let until = until.map(|day| format!(" until {day}")).unwrap_or_default();
-            let reason = reason
-                .as_deref()
-                .map(|reason| format!(": {reason}"))
-                .unwrap_or_default();
-            let day = at.to_zoned(jiff::tz::TimeZone::UTC).date();
-            let told = decided_as
-                .as_ref()
-                .map(|id| format!(", told as {id} then"))
-                .unwrap_or_default();
-            format!(
-                "{}{until} by {by} on {day}{told}{reason}",
-                resolution.as_str()
-            )
-        }
-    }
-}
-
 fn first_paragraph(body: &str) -> &str {
     body.split("\n\n").next().unwrap_or_default()
-}
-
-fn short(id: &str) -> &str {
-    id.get(..12).unwrap_or(id)
 }
 
 fn count(number: usize, one: &str, many: &str) -> String {

@@ -73,53 +73,17 @@ impl RuleSet {
             .iter()
             .map(|builtin| Rule::shipped(builtin))
             .collect();
-        let mut known: BTreeSet<&str> = BTreeSet::new();
-        let mut globs = BTreeMap::new();
-        let (mut bytes, mut steps) = (0, 0);
-        for (count, spec) in specs.iter().enumerate() {
-            let id = spec.id.clone();
-            if !is_rule_id(&id) {
-                return Err(RuleError::Id { id: cut(&id) });
-            }
-            if pack::builtin_rules().any(|builtin| builtin.id == id) {
-                return Err(RuleError::BuiltIn { id });
-            }
-            if !known.insert(&spec.id) {
-                return Err(RuleError::Duplicate { id });
-            }
-            if count >= MOST_RULES {
-                let (limit, of) = (MOST_RULES, "in number");
-                return Err(RuleError::TooMany { id, limit, of });
-            }
-            let bad = |detail| RuleError::Pattern {
-                id: spec.id.clone(),
-                detail,
-            };
-            let pattern = spec.added.as_deref().map(Pattern::read).transpose();
-            let pattern = pattern.map_err(bad)?;
-            bytes += spec
-                .added
-                .iter()
-                .chain(&spec.paths)
-                .map(String::len)
-                .sum::<usize>();
-            steps += pattern.as_ref().map_or(0, |pattern| pattern.steps);
-            for (spent, limit, of) in [
-                (bytes, MOST_PATTERN_BYTES, "bytes of patterns and globs"),
-                (steps, MOST_PATTERN_STEPS, "steps of patterns"),
-            ] {
-                if spent > limit {
-                    return Err(RuleError::TooMany { id, limit, of });
-                }
-            }
-            pattern
-                .as_ref()
-                .map_or(Ok(()), Pattern::build)
-                .map_err(bad)?;
-            rules.push(Rule::of_repository(spec, pattern, &mut globs)?);
+        let mut bench = Bench::default();
+        for spec in specs {
+            rules.push(bench.prepare(spec)?);
         }
         rules.retain_mut(|rule| rule.take_level(levels.get(&*rule.id)));
         Ok(Self::of(rules))
+    }
+
+    /// Checks one rule of the repository by itself, without the cost of a set.
+    pub(crate) fn check(spec: &RuleSpec) -> Result<(), RuleError> {
+        Bench::default().prepare(spec).map(drop)
     }
 
     /// The subset that also reads the added lines of each new commit.
@@ -158,6 +122,78 @@ impl RuleSet {
     }
 }
 
+/// Where the rules of one repository are checked and made ready, one after the other.
+#[derive(Default)]
+struct Bench<'s> {
+    ids: BTreeSet<&'s str>,
+    /// Of all patterns and globs.
+    bytes: usize,
+    /// Of all patterns.
+    steps: usize,
+    /// Rules often share their paths.
+    globs: BTreeMap<&'s [String], Arc<Override>>,
+}
+
+impl<'s> Bench<'s> {
+    fn prepare(&mut self, spec: &'s RuleSpec) -> Result<Rule, RuleError> {
+        let id = spec.id.clone();
+        if !is_rule_id(&id) {
+            return Err(RuleError::Id { id: cut(&id) });
+        }
+        if pack::builtin_rules().any(|builtin| builtin.id == id) {
+            return Err(RuleError::BuiltIn { id });
+        }
+        if !self.ids.insert(&spec.id) {
+            return Err(RuleError::Duplicate { id });
+        }
+        if spec.paths.is_empty() && spec.added.is_none() {
+            return Err(RuleError::Unconditional { id });
+        }
+        if spec.message.trim().is_empty() {
+            return Err(RuleError::Message { id });
+        }
+        let bad = |detail| RuleError::Pattern {
+            id: spec.id.clone(),
+            detail,
+        };
+        let pattern = spec.added.as_deref().map(Pattern::read).transpose();
+        let pattern = pattern.map_err(bad)?;
+        let texts = spec.added.iter().chain(&spec.paths);
+        self.bytes += texts.map(String::len).sum::<usize>();
+        self.steps += pattern.as_ref().map_or(0, |pattern| pattern.steps);
+        for (spent, limit, of) in [
+            (self.ids.len(), MOST_RULES, "in number"),
+            (
+                self.bytes,
+                MOST_PATTERN_BYTES,
+                "bytes of patterns and globs",
+            ),
+            (self.steps, MOST_PATTERN_STEPS, "steps of patterns"),
+        ] {
+            if spent > limit {
+                return Err(RuleError::TooMany { id, limit, of });
+            }
+        }
+        if let Some(pattern) = &pattern {
+            pattern.build().map_err(bad)?;
+        }
+        let paths = self.paths(spec)?;
+        Ok(Rule::of_repository(spec, pattern, paths))
+    }
+
+    fn paths(&mut self, spec: &'s RuleSpec) -> Result<Option<Arc<Override>>, RuleError> {
+        if spec.paths.is_empty() {
+            return Ok(None);
+        }
+        if let Some(known) = self.globs.get(spec.paths.as_slice()) {
+            return Ok(Some(Arc::clone(known)));
+        }
+        let globs = Arc::new(read_globs(spec)?);
+        self.globs.insert(&spec.paths, Arc::clone(&globs));
+        Ok(Some(globs))
+    }
+}
+
 impl Rule {
     fn shipped(builtin: &'static Builtin) -> Self {
         Self {
@@ -178,24 +214,8 @@ impl Rule {
     fn of_repository(
         spec: &RuleSpec,
         pattern: Option<Pattern>,
-        known_globs: &mut BTreeMap<Vec<String>, Arc<Override>>,
-    ) -> Result<Self, RuleError> {
-        let id = || spec.id.clone();
-        if spec.paths.is_empty() && spec.added.is_none() {
-            return Err(RuleError::Unconditional { id: id() });
-        }
-        if spec.message.trim().is_empty() {
-            return Err(RuleError::Message { id: id() });
-        }
-        let paths = match known_globs.get(&spec.paths) {
-            _ if spec.paths.is_empty() => None,
-            Some(known) => Some(Arc::clone(known)),
-            None => {
-                let globs = Arc::new(read_globs(spec)?);
-                known_globs.insert(spec.paths.clone(), Arc::clone(&globs));
-                Some(globs)
-            }
-        };
+        paths: Option<Arc<Override>>,
+    ) -> Self {
         let mut print = Fingerprint::new("house");
         print.field(spec.id.as_bytes());
         print.field(spec.severity.as_str().as_bytes());
@@ -205,7 +225,7 @@ impl Rule {
         for glob in &spec.paths {
             print.field(glob.as_bytes());
         }
-        Ok(Self {
+        Self {
             id: spec.id.as_str().into(),
             severity: spec.severity,
             configured: false,
@@ -217,7 +237,7 @@ impl Rule {
             },
             patterns: pattern.into_iter().map(Arc::new).collect(),
             fingerprint: print.finish(),
-        })
+        }
     }
 
     /// Applies what configuration says; false if that is "off".

@@ -111,7 +111,13 @@ fn a_bad_pattern_is_shown_with_a_caret() {
 
 #[test]
 fn what_can_not_work_is_refused_by_name() {
-    let refuse = |spec: RuleSpec| RuleSet::compile(&[spec], &BTreeMap::new()).unwrap_err();
+    let refuse = |spec: RuleSpec| {
+        let error = RuleSet::check(&spec).unwrap_err();
+        let in_a_set = RuleSet::compile(&[spec], &BTreeMap::new()).unwrap_err();
+        assert_eq!(error, in_a_set);
+        error
+    };
+    assert_eq!(RuleSet::check(&spec("r", "abc")), Ok(()));
     for bad in ["", "a*", "^", r"\b", "x|", "[a&&b]", "(?:", r"\w{100000}"] {
         assert!(
             matches!(refuse(spec("r", bad)), RuleError::Pattern { .. }),

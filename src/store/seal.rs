@@ -46,7 +46,11 @@ impl Secret {
         let path = dir.join("secret");
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+            {
+                return Ok(None);
+            }
             Err(error) => {
                 return Err(error)
                     .with_context(|| format!("cannot read the secret `{}`", path.display()))

@@ -1,10 +1,18 @@
 //! The program as its users meet it: real repositories, real pushes, real stores.
 //! What a value-in, value-out test can show is tested beside the code.
 
+#![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
+
+mod config;
+mod crash;
 mod history;
 mod hooks;
+mod lapsing;
+mod oddities;
+mod pictures;
 mod pushed_refs;
 mod resolving;
 mod store;
 mod support;
 mod surroundings;
+mod usage;
