@@ -155,11 +155,23 @@ pub(crate) enum Command {
         #[command(flatten)]
         scope: ScopeArgs,
         /// Only the settings, each with its origin
-        #[arg(long)]
+        #[arg(long, conflicts_with = "format")]
         config: bool,
         /// Instead: what a finding was joined from, and how its severity came about
-        #[arg(long, value_name = "ID", conflicts_with_all = ["config", "staged", "worktree", "commit", "range", "base"])]
+        #[arg(long, value_name = "ID", conflicts_with_all = ["config", "push", "format", "staged", "worktree", "commit", "range", "base"])]
         finding: Option<String>,
+        /// What a push of the branch to this remote owes; without a name, to where it would go
+        #[arg(
+            long,
+            value_name = "REMOTE",
+            num_args = 0..=1,
+            default_missing_value = "",
+            conflicts_with_all = ["staged", "worktree", "commit", "range", "base"]
+        )]
+        push: Option<String>,
+        /// How to print it
+        #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+        format: Format,
     },
     /// Print exactly the patch that is reviewed
     Diff {

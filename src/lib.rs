@@ -11,9 +11,10 @@
 //! - The doors, the only modules that touch the outside: [`git`], [`store`], [`process`], [`env`],
 //!   [`ui`], and [`hooks`] for the hooks' files.
 //! - The rooms: [`config`] (what is in force), [`pushed`] and [`owed`] (what must be reviewed),
-//!   [`units`] (how each file is treated), [`change_set`] (a change for people and programs), [`rules`] (the built-in reviewer),
-//!   [`parse`] (what an agent replied), [`ground`] (what the code says to it), [`consolidate`] (one
-//!   finding of many voices), [`ledger`] (what was decided), [`gate`] (may it leave?), [`report`] (one value, several renderings).
+//!   [`units`] (how each file is treated), [`change_set`] (a change for people and programs),
+//!   [`rules`] (the built-in reviewer), [`parse`] (what an agent replied), [`ground`] (what the code
+//!   says to it), [`consolidate`] (one finding of many voices), [`ledger`] (what was decided), [`gate`]
+//!   (may it leave?), [`report`] (one value, several renderings), [`explanation`] (who would read what).
 //! - [`cli`] and [`commands`]: the command line.
 //!
 //! Rooms call doors and use plain values; only the pipeline and the commands call rooms.
@@ -26,6 +27,7 @@ mod consolidate;
 mod diff;
 mod env;
 mod error;
+mod explanation;
 mod finding;
 mod gate;
 mod git;
@@ -53,6 +55,7 @@ use anyhow::anyhow;
 
 use cli::{Command, ReviewArgs};
 use commands::diff::Shape;
+use commands::explain::Wanted;
 use error::{Exit, HintExt};
 use ui::{Ui, Volume};
 
@@ -78,7 +81,20 @@ pub fn run(cli: &Cli) -> ExitCode {
         Some(Command::Explain {
             finding: Some(id), ..
         }) => commands::explain_finding::run(id, &ui),
-        Some(Command::Explain { scope, config, .. }) => commands::explain::run(scope, *config, &ui),
+        Some(Command::Explain {
+            scope,
+            config,
+            push,
+            format,
+            ..
+        }) => {
+            let wanted = Wanted {
+                config: *config,
+                push: push.as_deref(),
+                format: *format,
+            };
+            commands::explain::run(scope, wanted, &ui)
+        }
         Some(Command::Diff {
             scope,
             between,

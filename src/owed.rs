@@ -62,6 +62,8 @@ pub(crate) struct Target {
     pub(crate) paid: Option<Paid>,
     /// The commits that are published by this, newest first.
     pub(crate) commits: Vec<Commit>,
+    /// What had been published before: what these reach is none of `commits`.
+    pub(crate) published: Vec<Oid>,
     /// True if the branch is protected.
     pub(crate) protected: bool,
     /// What people should know about how this was decided.
@@ -144,6 +146,7 @@ pub(crate) fn uncommitted(repo: &Repo, reviewed: Head) -> Result<Target> {
         head: reviewed,
         paid: None,
         commits: Vec::new(),
+        published: Vec::new(),
         protected: false,
         notes: Vec::new(),
     })
@@ -196,6 +199,7 @@ pub(crate) fn branch(repo: &Repo, policy: &OwedPolicy, base: Option<&str>) -> Re
         head: Head::Commit(tip),
         paid: None,
         commits: repo.new_commits(&tip, &published)?,
+        published,
         protected: head.branch().is_some_and(|branch| policy.protects(branch)),
         notes: shallow_note(repo)?,
     })
@@ -222,6 +226,7 @@ pub(crate) fn commit(repo: &Repo, revision: &str) -> Result<Target> {
         base,
         head: Head::Commit(id),
         paid: None,
+        published: commit.parents.clone(),
         commits: vec![commit],
         protected: false,
         notes: shallow_note(repo)?,
@@ -263,6 +268,7 @@ pub(crate) fn range(repo: &Repo, range: &str) -> Result<Target> {
     Ok(Target {
         name: range.to_owned(),
         commits: repo.new_commits(&head, &[side.tip])?,
+        published: vec![side.tip],
         base,
         head: Head::Commit(head),
         paid: None,
@@ -415,6 +421,7 @@ impl Push<'_> {
             head: Head::Commit(tip),
             paid,
             commits,
+            published,
             protected,
             notes,
         })))

@@ -120,8 +120,9 @@ impl Session {
         }];
         let mut aside = Joined::default();
         let mut failed = Vec::new();
-        for target in targets {
+        for mut target in targets {
             let change_set = self.change_set(&target)?;
+            target.notes.extend(change_set.notes.iter().cloned());
             let in_force = self.in_force(&target, &change_set.head)?;
             let rules = rule_set(&in_force.settings)?;
             let reading = self.read(&target, change_set, &in_force.settings, &rules, asking)?;

@@ -43,7 +43,10 @@ pub(crate) fn run(scope: &ScopeArgs, between: Option<&str>, shape: Shape, ui: &U
     let (targets, _) = session.owed(&scope)?;
     let mut out = ui.patch();
     for target in &targets {
-        let changes = session.head_changes(target)?;
+        let (changes, notes) = session.head_changes(target)?;
+        for note in notes {
+            ui.status(&format!("note: {note}"));
+        }
         match shape {
             Shape::Patch => write_patches(&session.repo, changes, &mut out)?,
             Shape::Stat => ui.result(&change_set::stat_page(

@@ -1,87 +1,97 @@
 //! `deep-review explain`: what would be compared, who would read what, and which settings are in force.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
-use crate::cli::ScopeArgs;
+use crate::cli::{Format, ScopeArgs};
 use crate::config::Settings;
-use crate::error::Exit;
+use crate::error::{Exit, HintExt};
+use crate::explanation::{Explanation, MOST_COMMITS};
 use crate::page::{Page, Style};
 use crate::pipeline::{Asking, Scope, Session};
-use crate::report::Report;
+use crate::pushed::PushedRef;
+use crate::report;
 use crate::rules::{RuleLevel, builtin_rules};
 use crate::ui::Ui;
-use crate::units::Class;
 
-pub(crate) fn run(scope: &ScopeArgs, config: bool, ui: &Ui) -> Result<Exit> {
+/// What is to be explained, besides its scope.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted<'a> {
+    /// Only the settings.
+    pub(crate) config: bool,
+    /// As if the branch were pushed there; empty for wherever it would go.
+    pub(crate) push: Option<&'a str>,
+    /// How to print it.
+    pub(crate) format: Format,
+}
+
+pub(crate) fn run(scope: &ScopeArgs, wanted: Wanted<'_>, ui: &Ui) -> Result<Exit> {
     let mut session = Session::open()?;
-    let scope = Scope::from(scope);
-    if config {
-        let (targets, _) = session.owed(&scope)?;
+    let scope = match wanted.push {
+        Some(remote) => as_pushed(&session, remote)?,
+        None => Scope::from(scope),
+    };
+    let (targets, _) = session.owed(&scope)?;
+    if wanted.config {
         for target in &targets {
-            let changed = session.head_changes(target)?;
+            let (changed, _) = session.head_changes(target)?;
             let in_force = session.in_force(target, &changed)?;
             ui.result(&settings_page(&in_force.settings));
         }
         return Ok(Exit::Pass);
     }
-    let report = session.review(&scope, Asking::Nothing)?;
-    ui.result(&units_page(&report));
+    let commits = targets
+        .iter()
+        .map(|target| match target.head.commit() {
+            Some(tip) => session.repo.log(&tip, &target.published, MOST_COMMITS),
+            None => Ok(Vec::new()),
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let explanation = Explanation::of(&session.review(&scope, Asking::Nothing)?, commits);
+    match wanted.format {
+        Format::Json => ui.result_bytes(&report::to_json(&explanation)?),
+        Format::Terminal => ui.result(&explanation.page()),
+    }
     Ok(Exit::Pass)
 }
 
-fn units_page(report: &Report) -> Page {
-    let mut page = Page::new();
-    for target in &report.targets {
-        page.put(Style::Strong, &target.name)
-            .text(format!(" against {}", target.base.why))
-            .end();
-        page.line(Style::Faint, format!("base tree {}", target.base.tree));
-        if target.protected {
-            page.line(
-                Style::Plain,
-                "protected: owes everything since the remote's tip",
-            );
-        }
-        for note in &target.notes {
-            page.put(Style::Warning, "note: ").text(note).end();
-        }
-        for unit in &target.units {
-            let (class, why) = match &unit.class {
-                Class::Reviewed => ("reviewed", ""),
-                Class::RulesOnly { why } => ("rules only", why.as_str()),
-                Class::Listed { why } => ("listed", why.as_str()),
-                Class::Unreadable { why } => ("unreadable", why.as_str()),
-                Class::Paid => ("paid", "the remote has it"),
-            };
-            let known = match (&unit.class, unit.read_by.as_slice()) {
-                (Class::Reviewed | Class::RulesOnly { .. }, []) => "to be read",
-                (Class::Reviewed | Class::RulesOnly { .. }, _) => "remembered",
-                _ => "",
-            };
-            let commit = unit
-                .commit
-                .as_deref()
-                .map(|commit| format!(" in commit {}", &commit[..12.min(commit.len())]))
-                .unwrap_or_default();
-            page.put(Style::Faint, format!("{} ", unit.status))
-                .text(format!("{class:<11}{known:<11}"))
-                .text(format!("{}{commit}", unit.path.to_quoted()));
-            if !why.is_empty() {
-                page.put(Style::Faint, format!("  {why}"));
-            }
-            page.end();
-        }
-    }
-    for warning in &report.warnings {
-        page.put(Style::Warning, "note: ").text(warning).end();
-    }
-    page
+/// The checked-out branch as a push under its own name would publish it. Where the remote's branch
+/// stands is taken from when it was last seen.
+fn as_pushed(session: &Session, remote: &str) -> Result<Scope> {
+    let head = session.repo.head()?;
+    let (branch, tip) = head
+        .branch()
+        .zip(head.tip())
+        .context("no branch with a commit is checked out")
+        .hint("check one out, or explain a `--range`")?;
+    let remote = match remote {
+        "" => session
+            .repo
+            .push_remote(Some(branch))
+            .context("no remote is configured to push to")
+            .hint("name one, as in `--push origin`")?,
+        named => named.to_owned(),
+    };
+    let there = session
+        .repo
+        .tip_of(&format!("refs/remotes/{remote}/{branch}"))?;
+    let full = format!("refs/heads/{branch}");
+    let pushed = PushedRef {
+        local: full.clone(),
+        local_id: tip,
+        remote: full,
+        remote_id: there.unwrap_or(tip.zero()),
+    };
+    Ok(Scope::Pushed {
+        refs: vec![pushed],
+        url: remote.clone(),
+        remote,
+    })
 }
 
 fn settings_page(settings: &Settings) -> Page {
     let mut page = Page::new();
     let mut row = |key: &str, value: String, origin: String| {
-        page.text(format!("{key:<22} = {value}"))
+        page.text(format!("{key:<32} = {value}"))
             .put(Style::Faint, format!("  # {origin}"))
             .end();
     };
@@ -104,7 +114,10 @@ fn settings_page(settings: &Settings) -> Page {
     }
     row(
         "gate.on_incomplete",
-        format!("{:?}", settings.on_incomplete.value).to_lowercase(),
+        format!(
+            "{:?}",
+            format!("{:?}", settings.on_incomplete.value).to_lowercase()
+        ),
         settings.on_incomplete.origin.to_string(),
     );
     row(

@@ -49,7 +49,17 @@ fn show(session: &mut Session, id: &str, format: Format, ui: &Ui) -> Result<Exit
         .hint("`deep-review findings --all` lists them")?;
     match format {
         Format::Json => ui.result_bytes(&report::to_json(standing)?),
-        Format::Terminal => ui.result(&report::finding_page(standing, ui.width())),
+        Format::Terminal => {
+            let changed = match session.last_change(&standing.finding) {
+                Ok(change) => change.map(|change| change.to_string()),
+                Err(error) => {
+                    ui.detail(&format!("who last changed the line is unknown: {error:#}"));
+                    None
+                }
+            };
+            let page = report::finding_page(standing, changed.as_deref(), ui.width());
+            ui.result(&page);
+        }
     }
     Ok(Exit::Pass)
 }

@@ -67,6 +67,14 @@ impl Oid {
         self.as_bytes().iter().all(|byte| *byte == 0)
     }
 
+    /// The all-zero id of the same length, with which Git says "no object".
+    pub(crate) fn zero(&self) -> Self {
+        Self {
+            len: self.len,
+            bytes: [0; 32],
+        }
+    }
+
     /// The first twelve hexadecimal digits, for people.
     pub(crate) fn short(&self) -> String {
         let mut hex = self.to_string();

@@ -1,7 +1,7 @@
 //! Commits: what a revision names, where two histories meet, which commits are new.
 //! Which of them a push owes is decided in `owed`.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, anyhow};
 use gix::objs::Kind;
@@ -33,8 +33,10 @@ pub(crate) struct Commit {
 }
 
 impl Repo {
-    /// The commit that a revision names, as `git rev-parse REV^{commit}` would find it.
+    /// The commit that a revision names, as `git rev-parse REV^{commit}` would find it. A name that
+    /// several refs share is an error: which one wins is Git's rule, not the user's intention.
     pub(crate) fn commit(&self, revision: &str) -> Result<Oid> {
+        self.refuse_ambiguous(revision)?;
         let attempt = || -> Result<Oid> {
             let found = self
                 .raw()
@@ -96,13 +98,7 @@ impl Repo {
     /// The commits that `tip` reaches and none of `published` does, newest first.
     /// Ids in `published` that are not here are left out: they can't be reached.
     pub(crate) fn new_commits(&self, tip: &Oid, published: &[Oid]) -> Result<Vec<Commit>> {
-        let known: HashSet<_> = published
-            .iter()
-            .map(native)
-            .filter(|id| self.raw().has_object(id))
-            .collect();
-        let mut known: Vec<_> = known.into_iter().collect();
-        known.sort_unstable();
+        let known = self.known_of(published);
         if known.contains(&native(tip)) {
             return Ok(Vec::new());
         }
@@ -121,6 +117,14 @@ impl Repo {
             })
         })
         .collect()
+    }
+
+    /// Those of these ids that are in this repository, once each.
+    pub(in crate::git) fn known_of(&self, ids: &[Oid]) -> Vec<gix::ObjectId> {
+        let ids: BTreeSet<_> = ids.iter().map(native).collect();
+        ids.into_iter()
+            .filter(|id| self.raw().has_object(id))
+            .collect()
     }
 
     /// A commit with its parents.

@@ -8,10 +8,12 @@
 //! - `patches`, `lines`: how the content of changed files differs
 //! - `contents`: many files at once
 //! - `abbreviation`: how many digits of an id Git prints
-//! - `history`: commits, merge bases, what is new
+//! - `history`: commits, merge bases, what is new; `log`: what commits say; `blame`: who last changed a line
+//! - `place`: where a repository stands on disk
 //! - `refs`: HEAD, remotes, what is known of their branches
 
 mod abbreviation;
+mod blame;
 mod contents;
 mod eol;
 mod files;
@@ -19,11 +21,13 @@ mod files;
 pub(crate) mod fixture;
 mod history;
 mod lines;
+mod log;
 mod objects;
 #[cfg(test)]
 mod oracle;
 mod parallel;
 mod patches;
+mod place;
 #[cfg(test)]
 mod random;
 mod refs;
@@ -37,7 +41,7 @@ mod trees;
 mod worktree;
 
 use std::cell::RefCell;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
@@ -49,10 +53,13 @@ use crate::diff::{Change, Entry, Mode, Oid, RepoPath};
 use crate::error::HintExt;
 
 pub(crate) use history::{Commit, Peeled};
+pub(crate) use log::Logged;
 pub(crate) use patches::ReadLimits;
 pub(crate) use refs::TrackingRef;
+pub(crate) use worktree::Masked;
 
 use objects::{FileBlobs, Objects, harden, plain};
+use place::tidy;
 use trees::Trees;
 
 /// Sections that can name programs to run on content; a repository's own are dropped.
@@ -64,6 +71,8 @@ pub(crate) struct Repo {
     git_dir: PathBuf,
     common_dir: PathBuf,
     work_tree: Option<PathBuf>,
+    /// Whether the user named the work tree, rather than the repository's own configuration.
+    work_tree_is_named: bool,
     /// Contents of changed files, so that they read like objects once they were compared.
     files: RefCell<Arc<FileBlobs>>,
 }
@@ -104,7 +113,12 @@ impl Repo {
             }
         }
         let opened = gix::ThreadSafeRepository::discover_with_environment_overrides(directory);
-        Self::checked(opened, directory)
+        let mut repo = Self::checked(opened, directory)?;
+        repo.work_tree_is_named = gix::path::env::var("GIT_WORK_TREE").is_some();
+        if gix::path::env::var("GIT_DIR").is_none() {
+            place::refuse_embedded(&repo.git_dir, directory)?;
+        }
+        Ok(repo)
     }
 
     /// Opens the repository that `directory` is in, without looking at the environment or at any
@@ -163,6 +177,7 @@ impl Repo {
             git_dir: tidy(inner.git_dir()),
             common_dir: tidy(inner.common_dir()),
             work_tree: inner.workdir().map(tidy),
+            work_tree_is_named: false,
             files: RefCell::default(),
             inner,
         })
@@ -313,16 +328,6 @@ fn drop_drivers(repo: &mut gix::Repository) -> Result<()> {
             .context("cannot set aside the repository's drivers")?;
     }
     Ok(())
-}
-
-/// The path without `.`; with links followed if it goes up, as only then it matters where to.
-fn tidy(path: &Path) -> PathBuf {
-    let tidied: PathBuf = path.components().collect();
-    if tidied.components().any(|part| part == Component::ParentDir) {
-        tidied.canonicalize().unwrap_or(tidied)
-    } else {
-        tidied
-    }
 }
 
 #[cfg(test)]

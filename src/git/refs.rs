@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow};
 
 use crate::diff::Oid;
+use crate::error::HintExt;
 
 use super::Repo;
 use super::objects::plain;
@@ -89,6 +90,37 @@ impl Repo {
             .peel_to_commit()
             .ok()
             .map(|commit| plain(&commit.id)))
+    }
+
+    /// Errors if the name that a revision begins with is shared by refs with different commits.
+    pub(in crate::git) fn refuse_ambiguous(&self, revision: &str) -> Result<()> {
+        let name = revision.split("@{").next().unwrap_or(revision);
+        let name = name.split(['^', '~', ':']).next().unwrap_or(name);
+        if name.is_empty() || name == "HEAD" {
+            return Ok(());
+        }
+        let places = [
+            name.to_owned(),
+            format!("refs/{name}"),
+            format!("refs/tags/{name}"),
+            format!("refs/heads/{name}"),
+            format!("refs/remotes/{name}"),
+            format!("refs/remotes/{name}/HEAD"),
+        ];
+        let found: Vec<(String, Oid)> = places
+            .into_iter()
+            .filter_map(|place| {
+                // What can't be a ref's name is no other candidate.
+                let tip = self.tip_of(&place).ok().flatten()?;
+                Some((place, tip))
+            })
+            .collect();
+        if found.windows(2).all(|pair| pair[0].1 == pair[1].1) {
+            return Ok(());
+        }
+        let names: Vec<&str> = found.iter().map(|(place, _)| place.as_str()).collect();
+        Err(anyhow!("`{name}` could be {}", names.join(" or ")))
+            .hint("write the full name of the one you mean")
     }
 
     /// The names of the configured remotes, sorted.
@@ -184,14 +216,16 @@ impl Repo {
         Ok(found)
     }
 
-    /// The full name that `refs/remotes/<remote>/HEAD` points at.
+    /// The full name that `refs/remotes/<remote>/HEAD` points at, if that is a branch of the remote.
     pub(crate) fn remote_head(&self, remote: &str) -> Option<String> {
-        let name = format!("refs/remotes/{remote}/HEAD");
+        let prefix = format!("refs/remotes/{remote}/");
+        let name = format!("{prefix}HEAD");
         let reference = self.raw().try_find_reference(name.as_str()).ok()??;
         reference
             .target()
             .try_name()
             .map(|target| target.as_bstr().to_string())
+            .filter(|target| target.starts_with(&prefix))
     }
 
     /// A plain setting of Git's configuration.
@@ -266,6 +300,17 @@ mod tests {
         assert_eq!(repo.tip_of("refs/heads/main").unwrap(), Some(second));
         assert_eq!(repo.tip_of("refs/tags/main").unwrap(), Some(first));
         assert_eq!(repo.tip_of("refs/remotes/main").unwrap(), None);
+        for shared in ["main", "main~0", "main@{0}"] {
+            let error = repo.commit(shared).unwrap_err().to_string();
+            assert!(
+                error.contains("refs/tags/main or refs/heads/main"),
+                "{error}"
+            );
+        }
+        assert_eq!(repo.commit("refs/heads/main").unwrap(), second);
+        assert_eq!(repo.commit("heads/main").unwrap(), second);
+        fixture.git(&["tag", "-f", "main", "refs/heads/main"]);
+        assert_eq!(repo.commit("main").unwrap(), second, "they agree");
     }
 
     #[test]
@@ -319,5 +364,7 @@ mod tests {
             Some("refs/remotes/origin/main")
         );
         assert_eq!(repo.remote_head("other"), None);
+        fixture.git(&["symbolic-ref", "refs/remotes/other/HEAD", "refs/heads/main"]);
+        assert_eq!(repo.remote_head("other"), None, "no branch of the remote");
     }
 }

@@ -107,11 +107,23 @@ impl<'a> Scan<'a> {
     /// One entry of the index against its file; `None` if they agree.
     pub(in crate::git) fn look(&mut self, at: usize) -> Option<Difference> {
         let entry = &self.index.entries()[at];
-        let skipped = Flags::SKIP_WORKTREE | Flags::ASSUME_VALID;
-        if entry.stage() != Stage::Unconflicted
-            || entry.mode == IndexMode::DIR
-            || entry.flags.intersects(skipped)
-        {
+        if is_masked(entry) {
+            return None;
+        }
+        self.compare(entry)
+    }
+
+    /// Whether a masked entry differs from its file. One that is left out of a sparse checkout has
+    /// no file.
+    pub(in crate::git) fn hides_an_edit(&mut self, at: usize) -> bool {
+        let entry = &self.index.entries()[at];
+        self.compare(entry).is_some_and(|difference| {
+            difference.now.is_some() || !entry.flags.contains(Flags::SKIP_WORKTREE)
+        })
+    }
+
+    fn compare(&mut self, entry: &gix::index::Entry) -> Option<Difference> {
+        if entry.stage() != Stage::Unconflicted || entry.mode == IndexMode::DIR {
             return None;
         }
         let bytes: &[u8] = entry.path(self.index).as_ref();
@@ -261,6 +273,15 @@ impl<'a> Scan<'a> {
             }),
         })
     }
+}
+
+/// Whether the index says not to compare an entry with its file. A directory left out of a sparse
+/// checkout has none.
+pub(in crate::git) fn is_masked(entry: &gix::index::Entry) -> bool {
+    entry.mode != IndexMode::DIR
+        && entry
+            .flags
+            .intersects(Flags::SKIP_WORKTREE | Flags::ASSUME_VALID)
 }
 
 /// The directory of a path; empty at the top.

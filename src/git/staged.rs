@@ -14,8 +14,6 @@ use super::trees::{DEEPEST, TreeEntry, Trees, kind};
 /// What stands in the index against HEAD.
 #[derive(Debug)]
 pub(crate) struct Staged {
-    /// HEAD's tree, or the empty tree before the first commit.
-    pub(crate) base_tree: Oid,
     /// What a commit would change, sorted by path, renames found.
     pub(crate) changes: Vec<Change>,
     /// Paths with an unresolved conflict; they are in no change.
@@ -58,11 +56,7 @@ impl Repo {
             ..
         } = walk;
         changes.sort_by(|a, b| a.path().cmp(b.path()));
-        Ok(Staged {
-            base_tree,
-            changes,
-            unmerged,
-        })
+        Ok(Staged { changes, unmerged })
     }
 
     /// The index, or an empty one if there is no file; its order is checked, its checksum is not.

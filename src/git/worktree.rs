@@ -6,17 +6,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use gix::dir::entry::{Kind as DiskKind, Status};
 use gix::dir::walk::{Action, Delegate, EmissionMode};
 
-use crate::diff::{Change, Entry, Oid, RepoPath};
+use crate::diff::{Change, Entry, RepoPath};
 use crate::error::HintExt;
 
 use super::Repo;
 use super::objects::FileBlobs;
 use super::parallel::in_parallel_with;
-use super::scan::{Difference, Rules, Scan};
+use super::place::belongs;
+use super::scan::{Difference, Rules, Scan, is_masked};
 use super::staged::Staged;
 
 /// Entries a thread takes at once.
@@ -27,13 +28,23 @@ const LOOKING: usize = 64;
 /// What stands in the files against HEAD, staged or not.
 #[derive(Debug)]
 pub(crate) struct Worktree {
-    /// HEAD's tree, or the empty tree before the first commit.
-    pub(crate) base_tree: Oid,
     /// What committing everything would change, sorted by path, renames found. Ids of new contents
     /// are those that they would have; this [`Repo`] reads them from the files.
     pub(crate) changes: Vec<Change>,
     /// Paths with an unresolved conflict; they are in no change.
     pub(crate) unmerged: Vec<RepoPath>,
+    /// Files that count as unchanged whatever stands in them.
+    pub(crate) masked: Masked,
+}
+
+/// Files that the index marks `assume-unchanged` or `skip-worktree`: Git doesn't compare them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Masked {
+    /// How many carry a mark.
+    pub(crate) marked: usize,
+    /// How many of these differ from the index all the same. One that is left out of a sparse
+    /// checkout does not.
+    pub(crate) edited: usize,
 }
 
 impl Repo {
@@ -45,12 +56,15 @@ impl Repo {
             .work_tree()
             .context("the repository has no work tree")
             .hint("name commits to review, as in `--range A..B`")?;
+        if !self.work_tree_is_named && !belongs(root, &self.git_dir) {
+            return Err(anyhow!(
+                "the repository claims the files in `{}`, which are not its own",
+                root.display()
+            ))
+            .hint("if they are, say so with `GIT_WORK_TREE`; else look at `core.worktree`");
+        }
         let index = self.index()?;
-        let Staged {
-            base_tree,
-            changes,
-            unmerged,
-        } = self.staged_in(&index)?;
+        let Staged { changes, unmerged } = self.staged_in(&index)?;
         let mut sides: BTreeMap<RepoPath, (Option<Entry>, Option<Entry>)> = changes
             .into_iter()
             .map(|change| {
@@ -85,9 +99,27 @@ impl Repo {
             })
             .collect();
         Ok(Worktree {
-            base_tree,
             changes: self.pair_renames(changes),
             unmerged,
+            masked: self.count_masked(root, &index)?,
+        })
+    }
+
+    /// The files that are not compared.
+    fn count_masked(&self, root: &Path, index: &gix::index::State) -> Result<Masked> {
+        let marked: Vec<usize> = (0..index.entries().len())
+            .filter(|at| is_masked(&index.entries()[*at]))
+            .collect();
+        if marked.is_empty() {
+            return Ok(Masked::default());
+        }
+        let mut scan = Scan::new(root, Rules::of(self, index)?, index, &self.share());
+        Ok(Masked {
+            marked: marked.len(),
+            edited: marked
+                .into_iter()
+                .filter(|at| scan.hides_an_edit(*at))
+                .count(),
         })
     }
 
@@ -226,6 +258,13 @@ mod tests {
         fixture.write("top", "hidden\n");
         remove(&fixture, "d1/5");
         assert_same(&fixture, "assumed unchanged");
+        let masked = |marked, edited| Masked { marked, edited };
+        let found = || fixture.repo().worktree(false).unwrap().masked;
+        assert_eq!(found(), masked(2, 1), "one edited, one left out");
+        fixture.write("d1/5", "hidden\n");
+        assert_eq!(found(), masked(2, 2));
+        fixture.git(&["update-index", "--no-assume-unchanged", "top"]);
+        assert_eq!(found(), masked(1, 1));
     }
 
     #[test]

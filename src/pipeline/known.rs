@@ -1,13 +1,15 @@
 //! Findings of stored reviews, as they stand by now: what a person can name, list and decide about.
 
+use std::time::Duration;
+
 use anyhow::Result;
 
 use super::{Asking, Scope, Session, rounds};
 use crate::diff::{Oid, RepoPath};
-use crate::finding::Anchor;
+use crate::finding::{Anchor, Finding, LineRange};
 use crate::gate::Verdict;
 use crate::ledger::{self, Decision, State, Surroundings};
-use crate::report::{Report, Standing};
+use crate::report::{Report, Standing, TargetReport};
 
 /// Every stored finding once, those of the newest review of this branch first.
 #[derive(Debug)]
@@ -16,6 +18,32 @@ pub(crate) struct Known {
     of_newest: usize,
     standings: Vec<Standing>,
 }
+
+/// Who last changed a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LastChange {
+    /// True if the base has it already.
+    pub(crate) before: bool,
+    /// The commit.
+    pub(crate) commit: Oid,
+    /// What it says it does; any text.
+    pub(crate) subject: String,
+}
+
+impl std::fmt::Display for LastChange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let commit = self.commit.short();
+        let subject = &self.subject;
+        if self.before {
+            write!(f, "before this change, in commit {commit}: {subject}")
+        } else {
+            write!(f, "by this change, in commit {commit}: {subject}")
+        }
+    }
+}
+
+/// How long the history is searched for one line.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Why a name names no finding.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -74,6 +102,49 @@ impl Session {
             self.close_gone(&mut known);
         }
         Ok(known)
+    }
+
+    /// Who last changed the first line that a finding names, in the newest stored review that has
+    /// it; `None` if it names no line, or was raised about what was not committed.
+    pub(crate) fn last_change(&self, finding: &Finding) -> Result<Option<LastChange>> {
+        let Some(location) = finding.locations.first() else {
+            return Ok(None);
+        };
+        let raised_in = self
+            .reviews()?
+            .into_iter()
+            .flat_map(|(_, report)| report.targets)
+            .find(|target| {
+                let ids = target.findings.iter().map(|standing| &standing.finding.id);
+                ids.into_iter().any(|id| *id == finding.id)
+            });
+        let at = |target: &TargetReport| {
+            let commit = finding.commit.as_deref().or(target.head.as_deref())?;
+            Some((Oid::from_hex(commit)?, location.lines?))
+        };
+        let Some((target, (commit, lines))) =
+            raised_in.and_then(|target| at(&target).map(|at| (target, at)))
+        else {
+            return Ok(None);
+        };
+        let first = LineRange {
+            start: lines.start,
+            end: lines.start,
+        };
+        let blamed = self.repo.blame(&commit, &location.path, first, PATIENCE)?;
+        let Some(blamed) = blamed.into_iter().next() else {
+            return Ok(None);
+        };
+        let base = target.base.commit.as_deref().and_then(Oid::from_hex);
+        let before = match base {
+            Some(base) => self.repo.merge_base(&base, &blamed.commit)? == Some(blamed.commit),
+            None => false,
+        };
+        Ok(Some(LastChange {
+            before,
+            commit: blamed.commit,
+            subject: blamed.subject,
+        }))
     }
 
     /// The findings of a stored review with the decisions made since.

@@ -116,7 +116,7 @@ impl Session {
             .first()
             .context("there is no change to compare with")
             .hint("name one with --range or --commit")?;
-        let changes = self.head_changes(target)?;
+        let (changes, _) = self.head_changes(target)?;
         let in_force = self.in_force(target, &changes)?;
         let named: Vec<&RawFinding> = findings.iter().collect();
         let tree = tree_for(&self.repo, target, changes, &in_force.settings, &named)?;

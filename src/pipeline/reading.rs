@@ -12,7 +12,7 @@ use crate::diff::{Change, Content, Entry, Oid, Patch, RepoPath, TextPatch, UnitK
 use crate::error::HintExt;
 use crate::finding::{LineRange, RawFinding};
 use crate::gate::NotReviewed;
-use crate::git::{Commit, ReadLimits};
+use crate::git::{Commit, Masked, ReadLimits};
 use crate::ledger::{UnitFindings, around};
 use crate::owed::{Head, Target};
 use crate::receipt::{AgentSpec, Receipt, ReceiptKey};
@@ -29,6 +29,8 @@ pub(super) struct ChangeSet {
     paid: Vec<Change>,
     /// What single commits change that is not among `head`.
     history: Vec<(Oid, Change)>,
+    /// What people should know about how `head` was found.
+    pub(super) notes: Vec<String>,
 }
 
 /// One unit after its visit.
@@ -93,7 +95,7 @@ impl Specs {
 impl Session {
     /// The changed files of a target and of the commits it publishes.
     pub(super) fn change_set(&self, target: &Target) -> Result<ChangeSet> {
-        let head = self.head_changes(target)?;
+        let (head, notes) = self.head_changes(target)?;
         let paid = match &target.paid {
             Some(paid) => {
                 let tree = self.repo.tree_of(&paid.tip)?;
@@ -117,11 +119,13 @@ impl Session {
             head,
             paid,
             history,
+            notes,
         })
     }
 
-    /// The changed files between the base and the head of a target.
-    pub(crate) fn head_changes(&self, target: &Target) -> Result<Vec<Change>> {
+    /// The changed files between the base and the head of a target, and what people should know
+    /// about how they were found.
+    pub(crate) fn head_changes(&self, target: &Target) -> Result<(Vec<Change>, Vec<String>)> {
         if let Head::Commit(head) = &target.head {
             let head_tree = self.repo.tree_of(head)?;
             let changes = self.repo.changes(&target.base.tree, &head_tree)?;
@@ -133,20 +137,20 @@ impl Session {
                 .context("cannot tell what changed")
                 .hint("run `git fsck`");
             }
-            return Ok(changes);
+            return Ok((changes, Vec::new()));
         }
-        let (changes, unmerged) = match target.head {
+        let (changes, unmerged, masked) = match target.head {
             Head::Worktree { untracked } => {
                 let files = self.repo.worktree(untracked)?;
-                (files.changes, files.unmerged)
+                (files.changes, files.unmerged, files.masked)
             }
             Head::Index | Head::Commit(_) => {
                 let staged = self.repo.staged()?;
-                (staged.changes, staged.unmerged)
+                (staged.changes, staged.unmerged, Masked::default())
             }
         };
         match unmerged.first() {
-            None => Ok(changes),
+            None => Ok((changes, masked_note(masked).into_iter().collect())),
             Some(path) => Err(anyhow!("{path:?} has an unresolved conflict"))
                 .context("cannot review what is not committed yet")
                 .hint("resolve the conflict and stage the file first"),
@@ -477,6 +481,22 @@ impl Reading {
     fn of_head(&self) -> impl Iterator<Item = &ReadUnit> {
         self.units.iter().filter(|unit| unit.commit.is_none())
     }
+}
+
+/// What is to be said about files that count as unchanged whatever stands in them.
+fn masked_note(masked: Masked) -> Option<String> {
+    let Masked { marked, edited } = masked;
+    (marked > 0).then(|| {
+        let differ = match edited {
+            0 => "none of them differs".to_owned(),
+            1 => "1 of them differs".to_owned(),
+            edited => format!("{edited} of them differ"),
+        };
+        format!(
+            "not compared, as in Git: files marked `assume-unchanged` or `skip-worktree`: {marked}, \
+             {differ} from what is staged; `git ls-files -v` lists them"
+        )
+    })
 }
 
 /// Lets the rules reviewer read one patch.

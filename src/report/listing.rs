@@ -7,7 +7,8 @@ use crate::ledger::State;
 use crate::page::{Page, Style, cells, cut};
 
 /// One finding with everything that is known about it.
-pub(crate) fn finding_page(standing: &Standing, width: usize) -> Page {
+/// `changed` says who last changed its line, as in `by this change, in commit …`.
+pub(crate) fn finding_page(standing: &Standing, changed: Option<&str>, width: usize) -> Page {
     let finding = &standing.finding;
     let mut page = Page::new();
     page.put(Style::Literal, finding.id.as_str())
@@ -38,6 +39,14 @@ pub(crate) fn finding_page(standing: &Standing, width: usize) -> Page {
             .text(format!(
                 "commit {}, which a push publishes too",
                 short(commit)
+            ))
+            .end();
+    }
+    if let Some(changed) = changed {
+        page.put(Style::Faint, "  line  ")
+            .text(cut(
+                &format!("last changed {changed}"),
+                width.saturating_sub(8),
             ))
             .end();
     }

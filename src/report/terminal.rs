@@ -8,7 +8,7 @@ use super::{Report, Standing, TargetReport, UnitReport, voices};
 use crate::finding::{RULES, Severity};
 use crate::gate::{NotReviewed, Verdict};
 use crate::ledger::State;
-use crate::page::{Page, Style, cut};
+use crate::page::{Page, Style, cells, cut};
 use crate::units::Class;
 
 /// A blocked push prints at most this many lines.
@@ -107,8 +107,8 @@ pub(crate) fn push_page(report: &Report, width: usize) -> Page {
             .iter()
             .map(|unit| not_reviewed_entry(unit, width)),
     );
-    // One line is kept for saying how many did not fit.
-    let room = PUSH_LINES.saturating_sub(tail.len() + 1);
+    // One line is kept for the hook's heading, one for saying how many did not fit.
+    let room = PUSH_LINES.saturating_sub(tail.len() + 2);
     let all = entries.len();
     let mut shown = 0;
     for entry in entries {
@@ -182,12 +182,11 @@ fn finding_entry(page: &mut Page, standing: &Standing, width: usize) {
     if let State::Open { lapsed: Some(why) } = &standing.state {
         page.prose(Style::Warning, 6, width.min(100), why);
     }
-    page.prose(
-        Style::Plain,
-        6,
-        width.min(100),
-        first_paragraph(&finding.body),
-    );
+    // A configured rule says the same in both.
+    let explanation = first_paragraph(&finding.body);
+    if explanation != finding.title {
+        page.prose(Style::Plain, 6, width.min(100), explanation);
+    }
     voices::evidence(page, finding, width);
     page.line(
         Style::Faint,
@@ -222,9 +221,12 @@ fn push_entry(standing: &Standing, width: usize) -> Page {
     .text("  ")
     .text(cut(&place(finding), width.saturating_sub(20)))
     .end();
+    let who = format!("  {}", finding.agents.join(", "));
+    let room = width.saturating_sub(10 + cells(&who));
     page.text("          ")
-        .put(Style::Strong, cut(&finding.title, width.saturating_sub(10)));
-    page.end();
+        .put(Style::Strong, cut(&finding.title, room))
+        .put(Style::Faint, who)
+        .end();
     if let State::Open { lapsed: Some(why) } = &standing.state {
         page.put(
             Style::Faint,
@@ -277,19 +279,15 @@ fn coverage(page: &mut Page, report: &Report, width: usize) {
         "file read",
         "files read",
     );
+    if rules_only > 0 {
+        words =
+            format!("{words}, {rules_only} of them lock, vendored, generated or merely renamed");
+    }
     for agent in report.agents.iter().take(1) {
         if agent.remembered > 0 {
-            words = format!(
-                "{words}; {} remembered of {}",
-                count(agent.remembered, "unit", "units"),
-                agent.read + agent.remembered
-            );
+            let all = agent.read + agent.remembered;
+            words = format!("{words}; {} of {all} answers from memory", agent.remembered);
         }
-    }
-    if rules_only > 0 {
-        words = format!(
-            "{words}; {rules_only} of them lock, vendored, generated or merely renamed files"
-        );
     }
     if paid > 0 {
         words = format!("{words}; {paid} already on the remote");
@@ -440,6 +438,7 @@ fn how_to_go_on(page: &mut Page, first: &Standing, push: bool) {
         format!("deep-review resolve {id} --as false-positive -m \"why\""),
     );
     if push {
+        command("all", "deep-review findings".to_owned());
         command("bypass", "DEEP_REVIEW_SKIP=\"why\" git push".to_owned());
     }
 }

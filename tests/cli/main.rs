@@ -7,6 +7,7 @@ mod config;
 mod crash;
 mod history;
 mod hooks;
+mod hostile;
 mod lapsing;
 mod oddities;
 mod pictures;

@@ -76,12 +76,13 @@ fn a_blocked_push() {
     assert_snapshot!(said.stderr, @r#"
     deep-review
     critical  owpyqpvq  db/clean.sql:1
-              this deletes a table: write a migration that can be taken back
+              this deletes a table: write a migration that can be taken back  rules
     important sqyqwpnr  src/cart.js:2
-              `debugger` statement left in the code
+              `debugger` statement left in the code  rules
     BLOCKED by 2 findings
       see      deep-review findings show owpyqpvq
       resolve  deep-review resolve owpyqpvq --as false-positive -m "why"
+      all      deep-review findings
       bypass   DEEP_REVIEW_SKIP="why" git push
     error: failed to push some refs to '../remote.git'
     "#);
@@ -101,7 +102,7 @@ fn a_passed_and_an_inconclusive_push() {
     deep-review: PASS: 1 file by the built-in rules
 
     deep-review
-    unread    price.js: 58 bytes of text, more than the limit of 10 (`review.max_file_size`)
+    unread    price.js: 58 bytes of text, over `review.max_file_size` (10)
     INCONCLUSIVE: 1 unit not reviewed
       see      deep-review explain
       bypass   DEEP_REVIEW_SKIP="why" git push
@@ -123,7 +124,6 @@ fn the_report_at_80_columns() {
       C1  owpyqpvq  this deletes a table: write a migration that can be taken back
           db/clean.sql:1
           │ DROP TABLE carts;
-          this deletes a table: write a migration that can be taken back
           rules · no-drop-table
 
     Important
@@ -139,11 +139,10 @@ fn the_report_at_80_columns() {
       S1  ozqzvrns  name the issue a TODO belongs to
           src/price.js:2
           │ // TODO round
-          name the issue a TODO belongs to
           rules · todo-has-an-issue
 
-    4 files read; 1 of them lock, vendored, generated or merely renamed files.
-    Built-in rules only: no AI agent took part.
+    4 files read, 1 of them lock, vendored, generated or merely renamed. Built-in
+    rules only: no AI agent took part.
     Listed, not read: logo.png (binary).
 
     BLOCKED by 2 findings
@@ -182,8 +181,8 @@ fn the_report_with_a_decision_that_lapsed() {
       I1  rkwlzoqu  `debugger` statement left in the code
           src/cart.js:2
           │ if (!prices) { debugger; }
-          declined on [DATE] as accepted-risk about other code; that code has
-          changed
+          the decision of [DATE] (accepted-risk) was about code that has changed
+          since
           The call stops the program for a debugger, or prints for one who debugs.
           In production it hangs the process, or shows what was meant for the author
           alone.
@@ -193,15 +192,14 @@ fn the_report_with_a_decision_that_lapsed() {
       S1  ozqzvrns  name the issue a TODO belongs to
           src/price.js:2
           │ // TODO round
-          name the issue a TODO belongs to
           rules · todo-has-an-issue
 
     Resolved
       C1  owpyqpvq  this deletes a table: write a migration that can be taken back
           db/clean.sql:1 · accepted-risk by Ada <ada@example.org> on [DATE]: on…
 
-    4 files read; 3 units remembered of 6; 1 of them lock, vendored, generated or
-    merely renamed files. Built-in rules only: no AI agent took part.
+    4 files read, 1 of them lock, vendored, generated or merely renamed; 3 of 6
+    answers from memory. Built-in rules only: no AI agent took part.
     Listed, not read: logo.png (binary).
 
     BLOCKED by 1 finding
@@ -267,16 +265,17 @@ fn the_status() {
     branch    topic against merge base with origin/main, [12 DIGITS]
     hook      installed
     reviews   1 remembered
-    skipped   refs/heads/topic by Ada <ada@example.org> on [DATE]: hotfix for the fair
+    skipped   topic by Ada <ada@example.org> on [DATE]: hotfix for the fair
 
     A push of this branch would be:
     critical  owpyqpvq  db/clean.sql:1
-              this deletes a table: write a migration that can be taken back
+              this deletes a table: write a migration that can be taken back  rules
     important sqyqwpnr  src/cart.js:2
-              `debugger` statement left in the code
+              `debugger` statement left in the code  rules
     BLOCKED by 2 findings
       see      deep-review findings show owpyqpvq
       resolve  deep-review resolve owpyqpvq --as false-positive -m "why"
+      all      deep-review findings
       bypass   DEEP_REVIEW_SKIP="why" git push
     "#);
 }
@@ -312,16 +311,16 @@ fn the_settings() {
     let shown: Vec<&str> = said.stdout.lines().filter(|line| !built_in(line)).collect();
     let _filtered = filtered(&sandbox).bind_to_scope();
     assert_snapshot!(shown.join("\n"), @r#"
-    base                   = the remote's HEAD  # default
-    gate.block             = "suggestion"  # .deep-review.toml of this change, not yet on the base side
-    gate.protected         = "main"  # default
-    gate.protected         = "master"  # default
-    gate.protected         = "release/*"  # default
-    gate.on_incomplete     = block  # default
-    review.max_file_size   = 16777216  # default
-    rule no-drop-table     = critical  # user configuration
-    rule todo-has-an-issue = suggestion  # user configuration
-    rule debugger-leftover = important  # built in
+    base                             = the remote's HEAD  # default
+    gate.block                       = "suggestion"  # .deep-review.toml of this change, not yet on the base side
+    gate.protected                   = "main"  # default
+    gate.protected                   = "master"  # default
+    gate.protected                   = "release/*"  # default
+    gate.on_incomplete               = "block"  # default
+    review.max_file_size             = 16777216  # default
+    rule no-drop-table               = critical  # user configuration
+    rule todo-has-an-issue           = suggestion  # user configuration
+    rule debugger-leftover           = important  # built in
     "#);
 }
 
@@ -357,7 +356,7 @@ fn an_error_in_the_configuration() {
     let _filtered = filtered(&sandbox).bind_to_scope();
     assert_snapshot!(said.stderr, @r#"
     error: cannot use `.deep-review.toml`
-      caused by: line 2: unknown variant `high`, expected one of `suggestion`, `important`, `critical`
+      caused by: line 2: unknown value `high`, expected one of `suggestion`, `important`, `critical`
         |
       2 | block = "high"
         |         ^^^^^^

@@ -294,7 +294,7 @@ fn a_declined_finding_stays_declined_in_other_words_until_its_code_changes() {
     let said = hand_in(&repo, &[("claude", other)]).code(1).json();
     let standing = told_again(&said);
     let why = standing["state"]["lapsed"].as_str().unwrap();
-    assert!(why.contains("that code has changed"), "{why}");
+    assert!(why.contains("changed since"), "{why}");
 }
 
 #[test]

@@ -92,6 +92,12 @@ impl Call {
         self
     }
 
+    /// Takes a variable away.
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
     /// Runs it elsewhere.
     pub(crate) fn within(mut self, directory: impl AsRef<std::path::Path>) -> Self {
         self.command.current_dir(directory);
