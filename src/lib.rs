@@ -11,8 +11,10 @@
 //! - The doors, the only modules that touch the outside: [`git`], [`store`], [`process`], [`env`],
 //!   [`ui`], and [`hooks`] for the hooks' files.
 //! - The rooms: [`config`] (what is in force), [`pushed`] and [`owed`] (what must be reviewed),
-//!   [`units`] (how each file is treated), [`change_set`] (a change for people and programs), [`rules`] (the built-in reviewer), [`ledger`] (what was
-//!   decided), [`gate`] (may it leave?), [`report`] (one value, several renderings), [`explanation`] (who would read what).
+//!   [`units`] (how each file is treated), [`change_set`] (a change for people and programs),
+//!   [`rules`] (the built-in reviewer), [`parse`] (what an agent replied), [`ground`] (what the code
+//!   says to it), [`consolidate`] (one finding of many voices), [`ledger`] (what was decided), [`gate`]
+//!   (may it leave?), [`report`] (one value, several renderings), [`explanation`] (who would read what).
 //! - [`cli`] and [`commands`]: the command line.
 //!
 //! Rooms call doors and use plain values; only the pipeline and the commands call rooms.

@@ -201,8 +201,8 @@ impl Session {
         let around = Surroundings {
             gone: &|path: &RepoPath| self.is_gone(target, reading, path),
             stands: &|anchor: &Anchor| {
-                let text = sides.head(&anchor.path);
-                text.is_some_and(|text| ledger::found_again(&text, anchor).is_some())
+                let text = sides.head(&anchor.path)?;
+                ledger::found_again(&text, anchor)
             },
         };
         let states = rounds::states(&findings, decisions, &around, self.today());

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use super::told::{self, Retold};
 use super::{Decision, Resolution, Resolved, State};
 use crate::diff::RepoPath;
-use crate::finding::{Anchor, Finding, FindingId};
+use crate::finding::{Anchor, Finding, FindingId, LineRange};
 
 /// The state of each finding that stands in a change, in the order given.
 ///
@@ -184,8 +184,8 @@ pub(super) enum Found<'d> {
 pub(crate) struct Surroundings<'s> {
     /// True if the head tree has nothing at a path any more.
     pub(crate) gone: &'s dyn Fn(&RepoPath) -> bool,
-    /// True if the code of an anchor stands where it stood, in the same file of the head tree.
-    pub(crate) stands: &'s dyn Fn(&Anchor) -> bool,
+    /// Where the code of an anchor stands now, in the same file of the head tree.
+    pub(crate) stands: &'s dyn Fn(&Anchor) -> Option<LineRange>,
 }
 
 fn decision_for<'d>(
@@ -290,7 +290,7 @@ mod tests {
     fn open(findings: &[Finding], decisions: &[Decision]) -> Vec<bool> {
         let around = Surroundings {
             gone: &|path| path.as_bytes() == b"old",
-            stands: &|_| false,
+            stands: &|_| None,
         };
         states(findings, decisions, &[], &around, date(2026, 1, 1))
             .iter()
@@ -316,7 +316,7 @@ mod tests {
         ))];
         let around = Surroundings {
             gone: &|_| false,
-            stands: &|_| false,
+            stands: &|_| None,
         };
         let now = [finding("a", "y", 0)];
         let states = states(&now, &decisions, &[], &around, date(2026, 1, 1));

@@ -3,7 +3,7 @@
 
 use super::states::{Found, Surroundings, latest};
 use super::{Decision, Resolved};
-use crate::finding::{Finding, FindingId};
+use crate::finding::{Anchor, Finding, FindingId, LineRange};
 
 /// A finding of now that restates one that was decided about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,22 +64,43 @@ pub(super) fn decision_for<'d>(
     let Some((retold, decided)) = retold.and_then(|it| Some((it, about(&it.decided)?))) else {
         return Found::None;
     };
-    let anchor = &decided.anchor;
-    let unchanged = finding.anchor.same_place(anchor)
-        || (around.stands)(anchor)
-        || (finding.anchor.same_code(anchor) && (around.gone)(&anchor.path));
-    match (retold.sure, unchanged) {
-        (true, true) => Found::Applies(decided),
-        (true, false) => Found::Outdated(decided),
-        (false, _) => Found::Perhaps(decided),
+    if !retold.sure {
+        return Found::Perhaps(decided);
     }
+    let anchor = &decided.anchor;
+    if finding.anchor.same_place(anchor)
+        || (finding.anchor.same_code(anchor) && (around.gone)(&anchor.path))
+    {
+        return Found::Applies(decided);
+    }
+    match (around.stands)(anchor) {
+        Some(lines) if is_near(finding, anchor, lines) => Found::Applies(decided),
+        // The same fault in another place is another finding, in whatever words.
+        Some(_) => Found::Perhaps(decided),
+        None => Found::Outdated(decided),
+    }
+}
+
+/// Agents cite other lines for one fault: this far apart they still mean the same place.
+const NEAR: u32 = 10;
+
+/// True if a finding is about the place where the code of an anchor stands now.
+fn is_near(finding: &Finding, anchor: &Anchor, lines: LineRange) -> bool {
+    let mut places = finding.locations.iter();
+    places.any(|place| {
+        place.path == anchor.path
+            && place.lines.is_none_or(|cited| {
+                cited.start <= lines.end.saturating_add(NEAR)
+                    && lines.start <= cited.end.saturating_add(NEAR)
+            })
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::diff::RepoPath;
-    use crate::finding::{Anchor, Kind, RawFinding, Severity, Voices};
+    use crate::finding::{Kind, Location, RawFinding, Severity, Voices};
     use crate::ledger::{Reopened, Resolution, State, states};
     use jiff::Timestamp;
     use jiff::civil::date;
@@ -98,7 +119,10 @@ mod tests {
             kind: Kind::Regression,
             title: title.to_owned(),
             body: String::new(),
-            locations: Vec::new(),
+            locations: vec![Location {
+                path: RepoPath::from(path),
+                lines: Some(LineRange { start: 5, end: 6 }),
+            }],
             agents: vec!["claude".to_owned()],
             rule: None,
             quote: None,
@@ -135,7 +159,14 @@ mod tests {
     fn state(now: &[Finding], decisions: &[Decision], retold: &[Retold], code: &str) -> State {
         let around = Surroundings {
             gone: &|path| path.as_bytes() == b"old",
-            stands: &|anchor| anchor.code == code,
+            stands: &|anchor| {
+                let line = if code == "far" { 17 } else { 16 };
+                let lines = LineRange {
+                    start: line,
+                    end: line,
+                };
+                (anchor.code == code || code == "far").then_some(lines)
+            },
         };
         states(now, decisions, retold, &around, date(2026, 1, 1)).remove(0)
     }
@@ -171,7 +202,11 @@ mod tests {
             panic!("it is open");
         };
         assert_eq!(decided_as, Some(before.id.clone()));
-        for (sure, code, word) in [(true, "other", "has changed"), (false, "x", "probably")] {
+        for (sure, code, word) in [
+            (true, "other", "has changed"),
+            (true, "far", "probably"),
+            (false, "x", "probably"),
+        ] {
             let state = state(&now, &decisions, &link(&before, sure), code);
             assert!(
                 matches!(&state, State::Open { lapsed: Some(why) } if why.contains(word)),

@@ -164,8 +164,8 @@ impl Session {
             tree.is_some_and(|tree| matches!(self.repo.read_file(&tree, path), Ok(None)))
         };
         let stands = |anchor: &Anchor| {
-            let text = tree.and_then(|tree| self.repo.read_file(&tree, &anchor.path).ok()?);
-            text.is_some_and(|(_, text)| ledger::found_again(&text, anchor).is_some())
+            let (_, text) = self.repo.read_file(&tree?, &anchor.path).ok()??;
+            ledger::found_again(&text, anchor)
         };
         let around = Surroundings {
             gone: &gone,
