@@ -317,6 +317,7 @@ fn the_settings() {
     gate.protected                   = "master"  # default
     gate.protected                   = "release/*"  # default
     gate.on_incomplete               = "block"  # default
+    gate.evidence                    = "required"  # default
     review.max_file_size             = 16777216  # default
     rule no-drop-table               = critical  # user configuration
     rule todo-has-an-issue           = suggestion  # user configuration
