@@ -157,9 +157,6 @@ pub(crate) enum Command {
         /// Only the settings, each with its origin
         #[arg(long, conflicts_with = "format")]
         config: bool,
-        /// Instead: what a finding was joined from, and how its severity came about
-        #[arg(long, value_name = "ID", conflicts_with_all = ["config", "push", "format", "staged", "worktree", "commit", "range", "base"])]
-        finding: Option<String>,
         /// What a push of the branch to this remote owes; without a name, to where it would go
         #[arg(
             long,
@@ -172,6 +169,9 @@ pub(crate) enum Command {
         /// How to print it
         #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
         format: Format,
+        /// Instead: what a finding was joined from, and how its severity came about
+        #[arg(long, value_name = "ID", conflicts_with_all = ["config", "push", "format", "staged", "worktree", "commit", "range", "base"])]
+        finding: Option<String>,
     },
     /// Print exactly the patch that is reviewed
     Diff {
