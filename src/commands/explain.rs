@@ -122,7 +122,10 @@ fn settings_page(settings: &Settings) -> Page {
     );
     row(
         "gate.evidence",
-        format!("\"{:?}\"", settings.evidence.value).to_lowercase(),
+        format!(
+            "{:?}",
+            format!("{:?}", settings.evidence.value).to_lowercase()
+        ),
         settings.evidence.origin.to_string(),
     );
     for pattern in &settings.exclude {

@@ -104,7 +104,7 @@ const WORDING_BYTES: usize = 4096;
 
 impl Wording {
     /// A wording within bounds.
-    pub(super) fn new(title: &str, body: &str) -> Self {
+    pub(crate) fn new(title: &str, body: &str) -> Self {
         Self {
             title: cut(title).to_owned(),
             body: cut(body).to_owned(),

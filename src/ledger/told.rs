@@ -3,7 +3,7 @@
 
 use super::states::{Found, Surroundings, latest};
 use super::{Decision, Resolved};
-use crate::finding::{Anchor, Finding, FindingId, LineRange};
+use crate::finding::{Anchor, Finding, FindingId, LineRange, RawFinding, Wording};
 
 /// A finding of now that restates one that was decided about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,12 +59,16 @@ pub(super) fn decision_for<'d>(
     };
     // The name says both the words and the code.
     if let Some(same) = about(&finding.id) {
-        return Found::Applies(same);
+        return if has_joined_since(finding, same) {
+            Found::Perhaps(same)
+        } else {
+            Found::Applies(same)
+        };
     }
     let Some((retold, decided)) = retold.and_then(|it| Some((it, about(&it.decided)?))) else {
         return Found::None;
     };
-    if !retold.sure {
+    if !retold.sure || has_joined_since(finding, decided) {
         return Found::Perhaps(decided);
     }
     let anchor = &decided.anchor;
@@ -79,6 +83,17 @@ pub(super) fn decision_for<'d>(
         Some(_) => Found::Perhaps(decided),
         None => Found::Outdated(decided),
     }
+}
+
+/// A merge less likely than this is doubtful.
+const DOUBTFUL: f64 = 0.6;
+
+/// True if a voice that the decision did not know was joined so doubtfully that it may speak of
+/// something else: what nobody decided about must not be waived.
+fn has_joined_since(finding: &Finding, decided: &Resolved) -> bool {
+    let doubtful = finding.voices.confidence.is_some_and(|p| p < DOUBTFUL);
+    let known = |raw: &RawFinding| decided.text.contains(&Wording::new(&raw.title, &raw.body));
+    doubtful && !finding.voices.members.iter().all(known)
 }
 
 /// Agents cite other lines for one fault: this far apart they still mean the same place.
@@ -100,7 +115,7 @@ fn is_near(finding: &Finding, anchor: &Anchor, lines: LineRange) -> bool {
 mod tests {
     use super::*;
     use crate::diff::RepoPath;
-    use crate::finding::{Kind, Location, RawFinding, Severity, Voices};
+    use crate::finding::{Kind, Location, Severity, Voices};
     use crate::ledger::{Reopened, Resolution, State, states};
     use jiff::Timestamp;
     use jiff::civil::date;
@@ -216,6 +231,23 @@ mod tests {
         let moved = opinion("Lock leaks", "old", "x");
         let now = [opinion("Lock stays held", "new", "x")];
         assert!(!state(&now, &[declined(&moved)], &link(&moved, true), "-").is_open());
+    }
+
+    #[test]
+    fn a_voice_that_joined_doubtfully_since_is_not_waived() {
+        let before = opinion("Lock leaks", "a", "x");
+        let decisions = [declined(&before)];
+        let mut now = before;
+        now.voices.members.push(RawFinding {
+            agent: "codex".to_owned(),
+            title: "Lock is taken twice".to_owned(),
+            ..RawFinding::default()
+        });
+        for (confidence, open) in [(0.59, true), (0.6, false)] {
+            now.voices.confidence = Some(confidence);
+            let state = state(std::slice::from_ref(&now), &decisions, &[], "x");
+            assert_eq!(state.is_open(), open, "{confidence}");
+        }
     }
 
     #[test]

@@ -55,6 +55,12 @@ pub(super) fn join(facts: Vec<Finding>, opinions: &Opinions) -> Joined {
             .collect(),
         ..Joined::default()
     };
+    if !opinions.idle.is_empty() {
+        joined.dropped.push(Dropped {
+            members: opinions.idle.clone(),
+            reason: "no file of this change is to be reviewed".to_owned(),
+        });
+    }
     if opinions.raw.is_empty() {
         joined.findings = facts;
         return joined;

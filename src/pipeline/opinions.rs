@@ -36,6 +36,8 @@ pub(super) struct Opinions {
     pub(super) agents: Vec<AgentReport>,
     /// Whose reply is no answer, with what could be read of it all the same.
     pub(super) failed: Vec<(FailedAgent, Vec<RawFinding>)>,
+    /// What was said of a change that has no unit to keep it with.
+    pub(super) idle: Vec<RawFinding>,
     read_by: BTreeMap<UnitKey, Vec<String>>,
 }
 
@@ -78,6 +80,11 @@ impl Session {
                 .collect(),
             ..Opinions::default()
         };
+        if units.is_empty() {
+            let findings = heard.into_iter().flat_map(|it| it.review.findings);
+            opinions.idle = findings.collect();
+            return Ok(opinions);
+        }
         if heard.is_empty() && known.is_empty() {
             return Ok(opinions);
         }

@@ -46,6 +46,10 @@ pub(super) struct Unheard {
     pub(super) findings: Vec<RawFinding>,
 }
 
+/// How many receipts carry the findings that lie in no unit: each is kept whole in all of them, so
+/// that one forgotten receipt costs none, and a large change must not multiply them.
+const CARRIERS: usize = 32;
+
 /// More findings than this are no review, in one reply.
 const MOST_FINDINGS: usize = 2000;
 
@@ -84,8 +88,8 @@ pub(super) fn hear(reply: &Reply) -> Result<Heard, Unheard> {
 
 impl Heard {
     /// A receipt for each unit that the reply accounts for, and for each that one of its findings
-    /// lies in. A finding goes with the unit its first place lies in, one that lies in none with all
-    /// receipts of the reply, or with all units if there would be no receipt.
+    /// lies in. A finding goes with the unit its first place lies in, one that lies in none with the
+    /// receipts of the reply, or with some units' if there would be no receipt.
     pub(super) fn receipts(
         self,
         grounds: &Grounds<'_>,
@@ -121,14 +125,17 @@ impl Heard {
             .filter(|index| accounted[*index] || !of_unit[*index].is_empty())
             .collect();
         if given.is_empty() && !of_all.is_empty() {
-            given = (0..units.len()).collect();
+            given = (0..units.len().min(CARRIERS)).collect();
         }
         given
             .into_iter()
-            .map(|index| {
+            .enumerate()
+            .map(|(nth, index)| {
                 let unit = units[index];
                 let mut findings = std::mem::take(&mut of_unit[index]);
-                findings.extend(of_all.iter().cloned());
+                if nth < CARRIERS {
+                    findings.extend(of_all.iter().cloned());
+                }
                 let anchors = findings
                     .iter()
                     .filter_map(|raw| Some((raw.id.clone(), anchors.get(&raw.id)?.clone())))

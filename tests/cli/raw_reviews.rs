@@ -257,7 +257,7 @@ fn a_declined_finding_stays_declined_in_other_words_until_its_code_changes() {
     repo.deep_review(["resolve", "I1", "--as", "wont-fix", "-m", "one caller only"])
         .code(0);
     // Something else about the same lines is something else.
-    let other = "## Important Issues\n\nI1. **`Open` hides which path could not be read** — `pkg/cache.go:6-8` (important, regression)\n\nThe error is returned without the path, so nobody can tell which file is damaged.\n";
+    let other = "## Important Issues\n\nI1. **Message lacks a file name** — `pkg/cache.go:6-8` (important, regression)\n\nUsers who see this failure can't tell what is damaged; wrap it.\n";
     let report = hand_in(&repo, &[("gemini", other)]).code(1).json();
     let open: Vec<&Value> = findings(&report)
         .iter()
@@ -331,6 +331,17 @@ fn a_reply_that_is_no_answer_is_named_and_never_counts() {
         .prints("claude did not answer");
     // Nobody owes a handed-in review.
     repo.push(["-q", "origin", "topic"]).code(0);
+}
+
+#[test]
+fn what_is_said_of_a_change_without_files_is_dropped_with_the_reason() {
+    let sandbox = Sandbox::new();
+    let (repo, _) = sandbox.cloned();
+    let report = hand_in(&repo, &[("claude", LEAK)]).code(0).json();
+    assert_eq!(report["verdict"]["answer"], "nothing-new");
+    let dropped = &report["dropped"][0];
+    assert_eq!(dropped["members"][0]["id"], "I1");
+    assert!(dropped["reason"].as_str().unwrap().contains("no file"));
 }
 
 #[test]
@@ -518,9 +529,10 @@ fn random_review(next: &mut impl FnMut(usize) -> usize) -> (String, Vec<String>)
         };
         let (title, body) = (words(4), words(8));
         let (place, kind) = (PLACES[next(PLACES.len())], KINDS[next(KINDS.len())]);
-        text += &format!(
-            "I{number}. **The {title}** — `{place}` (important, {kind})\n\nIt {body}.\n\n"
-        );
+        text.extend([
+            format!("I{number}. **The {title}** — `{place}` (important, {kind})\n\n"),
+            format!("It {body}.\n\n"),
+        ]);
         ids.push(format!("I{number}"));
     }
     (text, ids)
