@@ -92,16 +92,20 @@ pub(crate) fn columns() -> Option<usize> {
         .filter(|width| *width >= 20)
 }
 
-/// The names of Git's own variables that are set: a program meant for another repository must not
-/// inherit them.
+/// The names of Git's variables and of ours that are set: a program meant for another repository must
+/// not inherit them.
 #[expect(
     clippy::disallowed_methods,
     reason = "this is the door to the environment"
 )]
-pub(crate) fn git_variables() -> Vec<OsString> {
+pub(crate) fn of_this_repository() -> Vec<OsString> {
     std::env::vars_os()
         .map(|(name, _)| name)
-        .filter(|name| name.to_str().is_some_and(|name| name.starts_with("GIT_")))
+        .filter(|name| {
+            name.to_str().is_some_and(|name| {
+                name.starts_with("GIT_") || name.starts_with("DEEP_REVIEW_") || name == "SKIP"
+            })
+        })
         .collect()
 }
 

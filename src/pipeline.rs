@@ -172,6 +172,7 @@ impl Session {
         );
         let mut notes = target.notes.clone();
         notes.extend(in_force.notes.iter().cloned());
+        notes.extend(self.debt(reading, decisions, &gone, policy));
         TargetReport {
             name: target.name,
             base: BaseReport {
@@ -195,6 +196,34 @@ impl Session {
             verdict,
             notes,
         }
+    }
+
+    /// What the remote has already under this name although it would be held back today: a debt that
+    /// does not block this push, but a push to a protected branch.
+    fn debt(
+        &self,
+        reading: &Reading,
+        decisions: &[Decision],
+        gone: &dyn Fn(&RepoPath) -> bool,
+        policy: Policy,
+    ) -> Option<String> {
+        let paid = reading.units.iter().filter(|unit| unit.is_paid());
+        let findings = ledger::identify(paid.map(ReadUnit::findings));
+        let states = ledger::states(&findings, decisions, gone, self.today());
+        let standing: Vec<_> = findings
+            .iter()
+            .zip(&states)
+            .filter(|(finding, state)| state.is_open() && finding.severity >= policy.block)
+            .map(|(finding, _)| format!("{:?} ({})", finding.anchor.path, finding.title))
+            .collect();
+        let (first, rest) = standing.split_first()?;
+        let more = match rest.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        Some(format!(
+            "the remote already has what would be held back here: {first}{more}; a push to a protected branch owes it"
+        ))
     }
 }
 

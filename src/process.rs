@@ -18,7 +18,7 @@ pub(crate) struct Finished {
     pub(crate) output: String,
 }
 
-/// Runs a program to its end, without standard input and without any of Git's variables from outside;
+/// Runs a program to its end, without standard input and without any of Git's variables, or ours, from outside;
 /// `environment` is set on top.
 #[expect(
     clippy::disallowed_methods,
@@ -35,7 +35,7 @@ pub(crate) fn run(
         .args(arguments)
         .current_dir(directory)
         .stdin(Stdio::null());
-    for name in crate::env::git_variables() {
+    for name in crate::env::of_this_repository() {
         command.env_remove(name);
     }
     command.envs(environment.iter().copied());

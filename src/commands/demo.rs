@@ -136,8 +136,6 @@ impl Stage<'_> {
             ("GIT_AUTHOR_EMAIL", mail),
             ("GIT_COMMITTER_NAME", name),
             ("GIT_COMMITTER_EMAIL", mail),
-            (env::SKIP, OsStr::new("")),
-            ("SKIP", OsStr::new("")),
         ];
         let program = if program == "deep-review" {
             self.program

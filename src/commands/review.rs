@@ -25,7 +25,7 @@ pub(crate) fn run(arguments: &ReviewArgs, ui: &Ui) -> Result<Exit> {
                 Format::Json => report::to_json(&report)?,
                 Format::Terminal => plain_text(&page(&report, ui)),
             };
-            store::replace(path, &bytes).hint("name a file in a directory that can be written")?;
+            store::deliver(path, &bytes).hint("name a file in a directory that can be written")?;
             ui.status(&format!("report written to {}", path.display()));
         }
     }

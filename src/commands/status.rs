@@ -9,7 +9,7 @@ use crate::error::Exit;
 use crate::hooks::{self, Slot};
 use crate::ledger::{Decision, Skipped};
 use crate::page::{Page, Style};
-use crate::pipeline::{Asking, Scope, Session};
+use crate::pipeline::{Asking, Session};
 use crate::report::{self, Report};
 use crate::ui::Ui;
 
@@ -40,7 +40,10 @@ pub(crate) fn run(format: Format, ui: &Ui) -> Result<Exit> {
         })
         .collect();
     let reviews = session.store.review_ids()?.len();
-    let (branch, problem) = match session.review(&Scope::Branch { base: None }, Asking::Nothing) {
+    let foretold = session
+        .next_push()
+        .and_then(|scope| session.review(&scope, Asking::Nothing));
+    let (branch, problem) = match foretold {
         Ok(report) => (Some(report), None),
         Err(error) => (None, Some(format!("{error:#}"))),
     };
@@ -81,7 +84,7 @@ fn page(status: &Status, width: usize) -> Page {
         let refs: Vec<&str> = skipped
             .refs
             .iter()
-            .map(|pushed| pushed.name.as_str())
+            .map(|pushed| pushed.name.trim_start_matches("refs/heads/"))
             .collect();
         row(
             "skipped",

@@ -239,7 +239,10 @@ impl ConfigFile {
 /// toml's own message has line and caret if it was given the text.
 fn located(text: &str, error: &toml::de::Error) -> anyhow::Error {
     match error.span() {
-        Some(span) => anyhow!("{}", caret(text, span, error.message())),
+        Some(span) => {
+            let message = error.message().replace("unknown variant", "unknown value");
+            anyhow!("{}", caret(text, span, &message))
+        }
         None => anyhow!("{}", error.message()),
     }
 }

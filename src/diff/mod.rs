@@ -67,7 +67,7 @@ impl Oid {
         self.as_bytes().iter().all(|byte| *byte == 0)
     }
 
-    /// The all-zero id of the same length.
+    /// The all-zero id of the same length, with which Git says "no object".
     pub(crate) fn zero(&self) -> Self {
         Self {
             len: self.len,

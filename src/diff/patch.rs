@@ -55,7 +55,7 @@ pub(crate) enum Unreadable {
     #[error("object {0} is damaged")]
     Damaged(Oid),
     /// A text over the limit.
-    #[error("{bytes} bytes of text, more than the limit of {limit} (`review.max_file_size`)")]
+    #[error("{bytes} bytes of text, over `review.max_file_size` ({limit})")]
     TooLarge {
         /// The larger side.
         bytes: u64,

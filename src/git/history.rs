@@ -38,7 +38,10 @@ impl Repo {
     pub(crate) fn commit(&self, revision: &str) -> Result<Oid> {
         self.refuse_ambiguous(revision)?;
         let attempt = || -> Result<Oid> {
-            let found = self.raw().rev_parse_single(revision)?;
+            let found = self
+                .raw()
+                .rev_parse_single(revision)
+                .map_err(|_| anyhow!("there is no such branch, tag or commit, or several fit"))?;
             match self.peel(&plain(&found))? {
                 Peeled::Commit(id) => Ok(id),
                 Peeled::NoCommit => Err(anyhow!("it is no commit")),

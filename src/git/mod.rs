@@ -6,7 +6,6 @@
 //! - `staged`: the index against HEAD, `worktree`, `scan`, `files`, `eol`: the files against HEAD
 //! - `renames`, `similarity`: which deletions and additions are one file
 //! - `patches`, `lines`: how the content of changed files differs
-//! - `contents`: many files at once
 //! - `abbreviation`: how many digits of an id Git prints
 //! - `history`: commits, merge bases, what is new; `log`: what commits say; `blame`: who last changed a line
 //! - `place`: where a repository stands on disk
@@ -14,7 +13,6 @@
 
 mod abbreviation;
 mod blame;
-mod contents;
 mod eol;
 mod files;
 #[cfg(test)]
@@ -139,7 +137,18 @@ impl Repo {
 
     fn checked(opened: gix::Result<gix::ThreadSafeRepository>, directory: &Path) -> Result<Self> {
         let mut inner = opened
-            .with_context(|| format!("no Git repository in `{}` or above", directory.display()))
+            .map_err(|error| {
+                let none = anyhow!("no Git repository in `{}` or above", directory.display());
+                // That there is none is said already; any other cause must be told.
+                if error
+                    .to_string()
+                    .contains("Could not find a git repository")
+                {
+                    none
+                } else {
+                    anyhow::Error::from(error).context(none)
+                }
+            })
             .hint("run it inside a repository, or name one with `GIT_DIR`")?
             .to_thread_local();
         inner
@@ -309,6 +318,22 @@ fn drop_drivers(repo: &mut gix::Repository) -> Result<()> {
 mod tests {
     use super::fixture::Fixture;
     use super::*;
+
+    #[test]
+    fn the_files_of_a_tree_are_listed_in_order() {
+        let fixture = Fixture::new();
+        for path in ["b", "a/b", "a.b", "a/c/d"] {
+            fixture.write(path, path);
+        }
+        let commit = fixture.commit();
+        let repo = fixture.repo();
+        let files = repo.files(&repo.tree_of(&commit).unwrap()).unwrap();
+        let paths: Vec<_> = files
+            .iter()
+            .map(|entry| entry.path.to_str_lossy())
+            .collect();
+        assert_eq!(paths, ["a.b", "a/b", "a/c/d", "b"]);
+    }
 
     #[test]
     fn a_file_is_read_by_path_from_a_tree() {

@@ -184,7 +184,7 @@ pub(crate) fn states(
                 Found::None => State::Open { lapsed: None },
                 Found::Outdated(resolved) => State::Open {
                     lapsed: Some(format!(
-                        "declined on {} as {} about other code; that code has changed",
+                        "the decision of {} ({}) was about code that has changed since",
                         day(resolved.at),
                         resolved.resolution.as_str()
                     )),

@@ -269,7 +269,10 @@ impl Session {
         asking: Asking,
     ) -> Result<()> {
         let wanting: Vec<usize> = (0..reading.units.len())
-            .filter(|index| reading.units[*index].is_owed() && reading.units[*index].raw.is_none())
+            .filter(|index| {
+                let unit = &reading.units[*index];
+                (unit.is_owed() || unit.is_paid()) && unit.raw.is_none()
+            })
             .collect();
         let keys: HashSet<ReceiptKey> = wanting.iter().map(|index| reading.key(*index)).collect();
         let receipts = self.store.receipts(&keys).unwrap_or_else(|error| {
@@ -282,9 +285,10 @@ impl Session {
             match receipts.found.get(&reading.key(index)) {
                 Some(receipt) => {
                     reading.units[index].raw = Some(recalled(receipt, &reading.units[index].hunks));
-                    reading.remembered += 1;
+                    reading.remembered += usize::from(reading.units[index].is_owed());
                 }
-                None => missing.push(index),
+                None if reading.units[index].is_owed() => missing.push(index),
+                None => {}
             }
         }
         if asking == Asking::Nothing || missing.is_empty() {
@@ -334,6 +338,11 @@ impl ReadUnit {
     /// True if somebody must have read it.
     pub(super) fn is_owed(&self) -> bool {
         matches!(self.class, Class::Reviewed | Class::RulesOnly { .. })
+    }
+
+    /// True if the remote has it already.
+    pub(super) fn is_paid(&self) -> bool {
+        self.class == Class::Paid
     }
 
     /// True if what was raised about it counts.

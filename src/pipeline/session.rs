@@ -17,6 +17,7 @@ use crate::finding::Finding;
 use crate::git::Repo;
 use crate::ledger::Decision;
 use crate::owed::{self, Head, OwedPolicy, Owing, Target};
+use crate::pushed::PushedRef;
 use crate::receipt::Receipt;
 use crate::report::{NothingOwed, Report, to_json};
 use crate::rules::{RuleLevel, RuleSet};
@@ -153,6 +154,33 @@ impl Session {
                 Ok((targets, nothing))
             }
         }
+    }
+
+    /// What a plain push of the checked-out branch would be; without a remote or a branch, a review of
+    /// what is checked out.
+    pub(crate) fn next_push(&self) -> Result<Scope> {
+        let head = self.repo.head()?;
+        let (Some(branch), Some(tip), Some(remote)) = (
+            head.branch(),
+            head.tip(),
+            self.repo.push_remote(head.branch()),
+        ) else {
+            return Ok(Scope::Branch { base: None });
+        };
+        let there = self
+            .repo
+            .tip_of(&format!("refs/remotes/{remote}/{branch}"))?;
+        let pushed = PushedRef {
+            local: format!("refs/heads/{branch}"),
+            local_id: tip,
+            remote: format!("refs/heads/{branch}"),
+            remote_id: there.unwrap_or_else(|| tip.zero()),
+        };
+        Ok(Scope::Pushed {
+            refs: vec![pushed],
+            url: remote.clone(),
+            remote,
+        })
     }
 
     /// What must be known before a base is known: the configuration as the base branch has it when
@@ -299,8 +327,11 @@ impl Session {
     pub(super) fn store_receipts(&mut self, reading: &Reading, asking: Asking) {
         if reading.unusable > 0 {
             self.warn(format!(
-                "{} receipts were damaged or not sealed by this user, and count for nothing",
-                reading.unusable
+                "{} not valid (damaged, or not sealed by this user), so what they vouch for was looked at again or counts as unread",
+                match reading.unusable {
+                    1 => "1 receipt is".to_owned(),
+                    many => format!("{many} receipts are"),
+                }
             ));
         }
         if asking == Asking::Nothing {
@@ -328,7 +359,8 @@ impl Session {
             };
             Ok(ids(&newest) == ids(report))
         };
-        if report.targets.is_empty() || (!read_something && known().unwrap_or(false)) {
+        let empty = report.targets.iter().all(|target| target.units.is_empty());
+        if empty || (!read_something && known().unwrap_or(false)) {
             return;
         }
         let kept = to_json(&report.agents).and_then(|raw| {

@@ -13,6 +13,9 @@ use crate::units::Class;
 /// A blocked push prints at most this many lines.
 pub(crate) const PUSH_LINES: usize = 40;
 
+/// How many notes are shown.
+const NAMED_NOTES: usize = 6;
+
 /// How many paths of one sort are listed by name.
 const NAMED_PATHS: usize = 8;
 
@@ -54,12 +57,14 @@ pub(crate) fn review_page(report: &Report, width: usize) -> Page {
         }
     }
     page.end();
-    coverage(&mut page, report, width);
+    if report.files().next().is_some() {
+        coverage(&mut page, report, width);
+    }
     notes(&mut page, report, width);
     page.end();
     verdict_line(&mut page, report);
     if let [first, ..] = report.blocking().as_slice() {
-        how_to_go_on(&mut page, first, width, false);
+        how_to_go_on(&mut page, first, false);
     }
     page
 }
@@ -71,9 +76,9 @@ pub(crate) fn push_page(report: &Report, width: usize) -> Page {
     verdict_line(&mut tail, report);
     let blocking = report.blocking();
     if let [first, ..] = blocking.as_slice() {
-        how_to_go_on(&mut tail, first, width, true);
+        how_to_go_on(&mut tail, first, true);
     } else if matches!(report.verdict, Verdict::Inconclusive { .. }) {
-        incomplete(&mut tail, width);
+        incomplete(&mut tail, report);
     }
 
     let mut page = Page::new();
@@ -253,12 +258,11 @@ fn finding_entry(page: &mut Page, standing: &Standing, width: usize) {
     if let State::Open { lapsed: Some(why) } = &standing.state {
         page.prose(Style::Warning, 6, width.min(100), why);
     }
-    page.prose(
-        Style::Plain,
-        6,
-        width.min(100),
-        first_paragraph(&finding.body),
-    );
+    // A configured rule says the same in both.
+    let explanation = first_paragraph(&finding.body);
+    if explanation != finding.title {
+        page.prose(Style::Plain, 6, width.min(100), explanation);
+    }
     page.line(Style::Faint, format!("      {}", said_by(finding)));
 }
 
@@ -289,9 +293,12 @@ fn push_entry(standing: &Standing, width: usize) -> Page {
     .text("  ")
     .text(cut(&place(finding), width.saturating_sub(20)))
     .end();
+    let who = format!("  {}", finding.agents.join(", "));
+    let room = width.saturating_sub(10 + cells(&who));
     page.text("          ")
-        .put(Style::Strong, cut(&finding.title, width.saturating_sub(10)));
-    page.end();
+        .put(Style::Strong, cut(&finding.title, room))
+        .put(Style::Faint, who)
+        .end();
     if let State::Open { lapsed: Some(why) } = &standing.state {
         page.put(
             Style::Faint,
@@ -344,19 +351,15 @@ fn coverage(page: &mut Page, report: &Report, width: usize) {
         "file read",
         "files read",
     );
+    if rules_only > 0 {
+        words =
+            format!("{words}, {rules_only} of them lock, vendored, generated or merely renamed");
+    }
     for agent in &report.agents {
         if agent.remembered > 0 {
-            words = format!(
-                "{words}; {} remembered of {}",
-                count(agent.remembered, "unit", "units"),
-                agent.read + agent.remembered
-            );
+            let all = agent.read + agent.remembered;
+            words = format!("{words}; {} of {all} answers from memory", agent.remembered);
         }
-    }
-    if rules_only > 0 {
-        words = format!(
-            "{words}; {rules_only} of them lock, vendored, generated or merely renamed files"
-        );
     }
     if paid > 0 {
         words = format!("{words}; {paid} already on the remote");
@@ -390,11 +393,19 @@ fn coverage(page: &mut Page, report: &Report, width: usize) {
 }
 
 fn notes(page: &mut Page, report: &Report, width: usize) {
-    let notes = report.targets.iter().flat_map(|target| &target.notes);
-    for note in notes.chain(&report.warnings) {
+    let of_targets = report.targets.iter().flat_map(|target| &target.notes);
+    let notes: Vec<&String> = of_targets.chain(&report.warnings).collect();
+    for note in notes.iter().take(NAMED_NOTES) {
         page.put(Style::Warning, "note: ")
             .text(cut(note, (width * 2).saturating_sub(6)))
             .end();
+    }
+    if notes.len() > NAMED_NOTES {
+        let rest = format!(
+            "… and {} more: deep-review explain",
+            notes.len() - NAMED_NOTES
+        );
+        page.line(Style::Warning, rest);
     }
 }
 
@@ -410,9 +421,28 @@ fn verdict_line(page: &mut Page, report: &Report) {
         0 => String::new(),
         some => format!(", {}", count(some, "suggestion", "suggestions")),
     };
-    let files = report.files().count();
+    let of = |class: fn(&Class) -> bool| report.files().filter(|unit| class(&unit.class)).count();
+    let files = of(|class| matches!(class, Class::Reviewed | Class::RulesOnly { .. }));
+    // Only what was read may be called passed.
+    let unread: Vec<String> = [
+        (
+            of(|class| matches!(class, Class::Listed { .. })),
+            "only listed",
+        ),
+        (of(|class| *class == Class::Paid), "on the remote already"),
+    ]
+    .iter()
+    .filter(|(number, _)| *number > 0)
+    .map(|(number, why)| format!("{number} {why}"))
+    .collect();
+    let unread = match unread.as_slice() {
+        [] => String::new(),
+        some => format!("; not read: {}", some.join(", ")),
+    };
     match &report.verdict {
-        Verdict::NothingNew => page.put(Style::Good, "NOTHING NEW").text(" to review"),
+        Verdict::NothingNew => page
+            .put(Style::Good, "NOTHING NEW")
+            .text(format!(" to review{}", elsewhere(report))),
         Verdict::Pass { not_reviewed } if !not_reviewed.is_empty() => {
             page.put(Style::Warning, "NOT REVIEWED").text(format!(
                 ": {}, let through by `gate.on_incomplete`",
@@ -420,7 +450,7 @@ fn verdict_line(page: &mut Page, report: &Report) {
             ))
         }
         Verdict::Pass { .. } => page.put(Style::Good, "PASS").text(format!(
-            ": {} by the built-in rules{aside}",
+            ": {} by the built-in rules{aside}{unread}",
             count(files, "file", "files")
         )),
         Verdict::Block { findings, .. } => page.put(Style::Alarm, "BLOCKED").text(format!(
@@ -437,7 +467,15 @@ fn verdict_line(page: &mut Page, report: &Report) {
     page.end();
 }
 
-fn how_to_go_on(page: &mut Page, first: &Standing, _width: usize, push: bool) {
+/// Where to look, when a review asked for by hand finds no change.
+fn elsewhere(report: &Report) -> &'static str {
+    match report.scope.as_str() {
+        "branch" => "; --staged, --worktree and --range look at other changes",
+        _ => "",
+    }
+}
+
+fn how_to_go_on(page: &mut Page, first: &Standing, push: bool) {
     let id = first.finding.id.as_str();
     let mut command = |label: &str, command: String| {
         page.put(Style::Faint, format!("  {label:<9}"))
@@ -450,16 +488,21 @@ fn how_to_go_on(page: &mut Page, first: &Standing, _width: usize, push: bool) {
         format!("deep-review resolve {id} --as false-positive -m \"why\""),
     );
     if push {
+        command("all", "deep-review findings".to_owned());
         command("bypass", "DEEP_REVIEW_SKIP=\"why\" git push".to_owned());
     }
 }
 
-fn incomplete(page: &mut Page, _width: usize) {
+fn incomplete(page: &mut Page, report: &Report) {
     let mut command = |label: &str, command: &str| {
         page.put(Style::Faint, format!("  {label:<9}"))
             .put(Style::Literal, command)
             .end();
     };
+    let unread = report.verdict.not_reviewed();
+    if unread.iter().any(|unit| !unit.agents.is_empty()) {
+        command("review", "deep-review");
+    }
     command("see", "deep-review explain");
     command("bypass", "DEEP_REVIEW_SKIP=\"why\" git push");
 }

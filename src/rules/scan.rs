@@ -134,6 +134,9 @@ pub(super) struct Found<'a> {
     pub(super) note: Option<String>,
 }
 
+/// Where a repository writes its rules.
+const RULES_FILE: &[u8] = b".deep-review.toml";
+
 impl RuleSet {
     /// Finds what the rules hold against one file: in order of lines, the file itself first, then
     /// in order of rules; beyond twenty hits of a rule the rest is one finding with a count.
@@ -206,9 +209,11 @@ impl RuleSet {
     fn reaches(&self, rule: usize, facts: &FileFacts<'_>) -> bool {
         match &self.rules[rule].check {
             Check::Builtin(builtin) => (builtin.reaches)(facts),
-            Check::House { paths, .. } => paths
-                .as_ref()
-                .is_none_or(|globs| globs_match(globs, facts.file.path)),
+            // A pattern stands in the file that defines it, which is no use of what it forbids.
+            Check::House { paths: None, .. } => facts.file.path.as_bytes() != RULES_FILE,
+            Check::House {
+                paths: Some(globs), ..
+            } => globs_match(globs, facts.file.path),
         }
     }
 

@@ -466,3 +466,30 @@ fn ids_of_the_pack_are_unique_and_its_patterns_compile() {
         }
     }
 }
+
+#[test]
+fn a_rule_does_not_find_its_own_definition_unless_it_names_that_file() {
+    let text = b"added = 'plain-http'\n";
+    let everywhere = spec("r", "plain-http");
+    let named = RuleSpec {
+        paths: vec!["*.toml".to_owned()],
+        ..everywhere.clone()
+    };
+    let count = |spec: &RuleSpec, path: &str| {
+        scan_text(&set_of(std::slice::from_ref(spec)), path, text).len()
+    };
+    assert_eq!(count(&everywhere, ".deep-review.toml"), 0);
+    assert_eq!(count(&everywhere, "sub/.deep-review.toml"), 1);
+    assert_eq!(count(&named, ".deep-review.toml"), 1);
+}
+
+#[test]
+fn the_readme_lists_every_built_in_rule() {
+    let readme = include_str!("../../README.md");
+    for rule in builtin_rules() {
+        let row = format!("| `{}` |", rule.id);
+        let listed = readme.lines().find(|line| line.starts_with(&row));
+        let listed = listed.unwrap_or_else(|| panic!("{} is not in the table", rule.id));
+        assert_eq!(listed.ends_with("| yes |"), rule.history, "{}", rule.id);
+    }
+}

@@ -213,6 +213,18 @@ pub(crate) fn publish_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     attempt().with_context(|| format!("cannot write `{}`", path.display()))
 }
 
+/// Writes a result where the user asked for it: a file is replaced in one step, a device or a pipe is
+/// written into, because replacing it would put a file in its place.
+pub(crate) fn deliver(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let special = fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir());
+    if !special {
+        return replace(path, bytes);
+    }
+    let attempt =
+        || -> std::io::Result<()> { OpenOptions::new().write(true).open(path)?.write_all(bytes) };
+    attempt().with_context(|| format!("cannot write to `{}`", path.display()))
+}
+
 /// Replaces a private file in one step: readers see the old bytes or the new ones, also after a
 /// crash. Refuses a target that is a link.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {

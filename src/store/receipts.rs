@@ -31,6 +31,7 @@ impl Store {
             return Ok(read);
         }
         let bytes = lines::read(&self.dir.join(FILE))?;
+        let mut unusable = HashSet::new();
         for line in bytes.split(|byte| *byte == b'\n') {
             let Some((key, sealed)) = line.split_at_checked(KEY_LEN) else {
                 continue;
@@ -45,9 +46,14 @@ impl Store {
                 Ok(receipt) => {
                     read.found.insert(key, receipt);
                 }
-                Err(_) => read.unusable += 1,
+                Err(_) => {
+                    unusable.insert(key);
+                }
             }
         }
+        // One that was replaced by a valid one since is missed by nobody.
+        unusable.retain(|key| !read.found.contains_key(key));
+        read.unusable = unusable.len();
         Ok(read)
     }
 

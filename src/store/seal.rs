@@ -46,13 +46,18 @@ impl Secret {
         let path = dir.join("secret");
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+            {
+                return Ok(None);
+            }
             Err(error) => {
                 return Err(error)
                     .with_context(|| format!("cannot read the secret `{}`", path.display()))
                     .hint("it must be readable by you alone (mode 0600)");
             }
         };
+        refuse_open_to_others(&path)?;
         let key = <[u8; 32]>::try_from(bytes.as_slice())
             .map_err(|_| anyhow!("`{}` has {} bytes, not 32", path.display(), bytes.len()))
             .context("the secret is damaged")
@@ -140,6 +145,31 @@ pub(super) enum Broken {
     Damaged(String),
 }
 
+/// A secret that others can read is none.
+#[cfg(unix)]
+fn refuse_open_to_others(path: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = fs::metadata(path)?.permissions().mode();
+    if mode & 0o077 != 0 {
+        return Err(anyhow!(
+            "`{}` has mode {:o}: others can read or replace it",
+            path.display(),
+            mode & 0o777
+        ))
+        .context("the secret is not secret")
+        .hint(format!(
+            "run `chmod 600 '{}'`, or remove it to make a new one: what was sealed with it is then no longer believed",
+            path.display()
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn refuse_open_to_others(_path: &Path) -> anyhow::Result<()> {
+    Ok(())
+}
+
 /// 32 bytes from the operating system's generator.
 fn random() -> anyhow::Result<[u8; 32]> {
     let mut bytes = [0; 32];
@@ -196,5 +226,17 @@ mod tests {
                 .collect()
         });
         assert!(secrets.iter().all(|secret| secret.0 == secrets[0].0));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_secret_that_others_can_read_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        Secret::read_or_create(dir.path()).unwrap();
+        let open = fs::Permissions::from_mode(0o644);
+        fs::set_permissions(dir.path().join("secret"), open).unwrap();
+        let error = Secret::read(dir.path()).unwrap_err();
+        assert!(format!("{error:#}").contains("mode 644"), "{error:#}");
     }
 }

@@ -112,6 +112,22 @@ fn a_secret_that_only_a_merge_introduces_is_found() {
 }
 
 #[test]
+fn a_commit_that_could_not_be_read_is_not_passed_over() {
+    let sandbox = Sandbox::new();
+    sandbox.configure("[review]\nmax_file_size = 60\n");
+    let (repo, remote) = sandbox.hooked();
+    repo.commit_file("big.js", line(9).repeat(3));
+    repo.git(["rm", "-q", "big.js"]);
+    repo.commit_file("cart.js", "go();\n");
+    let said = repo
+        .push(["-q", "origin", "topic"])
+        .code(1)
+        .conceals("PASS");
+    assert!(said.stderr.contains("big.js in commit "), "{said}");
+    assert_eq!(remote.id("topic"), "");
+}
+
+#[test]
 fn only_history_rules_look_at_what_was_taken_back() {
     let sandbox = Sandbox::new();
     let (repo, _) = sandbox.hooked();

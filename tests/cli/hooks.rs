@@ -148,7 +148,7 @@ fn a_rebase_that_moves_lines_reads_nothing_and_names_the_new_line() {
     let sandbox = Sandbox::new();
     let (repo, _) = sandbox.hooked();
     let lines = |flaw: &str| {
-        let body: String = (0..30).map(|n| format!("const a{n} = {n};\n")).collect();
+        let body = "open();\n".repeat(30);
         format!("{body}{flaw}const end = 1;\n")
     };
     repo.git(["checkout", "-q", "main"]);

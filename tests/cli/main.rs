@@ -1,13 +1,19 @@
 //! The program as its users meet it: real repositories, real pushes, real stores.
 //! What a value-in, value-out test can show is tested beside the code.
 
+#![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
+
 mod config;
 mod crash;
 mod history;
 mod hooks;
 mod hostile;
+mod lapsing;
+mod oddities;
+mod pictures;
 mod pushed_refs;
 mod resolving;
+mod scopes;
 mod store;
 mod support;
 mod surroundings;

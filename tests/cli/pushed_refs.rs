@@ -195,6 +195,20 @@ fn main_is_gated_although_the_remote_has_the_commits() {
 }
 
 #[test]
+fn only_what_was_read_is_called_passed() {
+    let sandbox = Sandbox::new();
+    let (repo, _) = sandbox.hooked();
+    repo.commit_file("bypassed.js", FLAWED);
+    repo.push(["-q", "--no-verify", "origin", "topic"]).code(0);
+    repo.write("logo.png", b"\x89PNG\0\0");
+    repo.commit_file("cart.js", SOUND);
+    let said = repo.push(["-q", "origin", "topic"]).code(0);
+    let wanted =
+        "PASS: 1 file by the built-in rules; not read: 1 only listed, 1 on the remote already";
+    assert!(said.stderr.contains(wanted), "{said}");
+}
+
+#[test]
 fn credentials_in_a_url_go_nowhere() {
     let sandbox = Sandbox::new();
     let (repo, remote) = sandbox.hooked();

@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use crate::support::sandbox::{FLAWED, Repo, SOUND, Sandbox, contents, read_and_remembered, write};
+use crate::support::sandbox::{
+    FLAWED, PROGRAM, Repo, SOUND, Sandbox, contents, read_and_remembered, write,
+};
 
 /// A branch with one flaw, reviewed, and the flaw declined.
 fn declined(sandbox: &Sandbox) -> (Repo<'_>, Repo<'_>) {
@@ -74,17 +76,46 @@ fn a_store_without_any_secret_at_home_waives_nothing() {
     let (repo, _) = declined(&sandbox);
     for home in ["other-home", "yet-another"] {
         let state = sandbox.path(home);
-        let gate = repo
-            .call(crate::support::sandbox::PROGRAM)
-            .arg("gate")
-            .env("XDG_STATE_HOME", &state);
+        let gate = repo.call(PROGRAM).arg("gate").env("XDG_STATE_HOME", &state);
         gate.run().code(3);
         assert!(!state.exists(), "the gate wrote something");
-        let review = repo
-            .call(crate::support::sandbox::PROGRAM)
-            .env("XDG_STATE_HOME", &state);
+        let review = repo.call(PROGRAM).env("XDG_STATE_HOME", &state);
         review.run().code(1).prints("cart.js:2");
     }
+}
+
+#[test]
+fn a_home_that_cannot_be_written_costs_the_memory_not_the_verdict() {
+    let sandbox = Sandbox::new();
+    let (repo, _) = sandbox.hooked();
+    repo.commit_file("cart.js", FLAWED);
+    write(&sandbox.path("a-file"), "in the way");
+    let call = || {
+        repo.call(PROGRAM)
+            .env("XDG_STATE_HOME", sandbox.path("a-file"))
+    };
+    let said = call().run().code(1).prints("cart.js:2");
+    said.prints("not remembered: ");
+    let said = call().args(["gate"]).run();
+    assert_eq!(said.code, Some(3), "{said}");
+    let resolve = ["resolve", "I1", "--as", "wont-fix", "-m", "x"];
+    assert_eq!(call().args(resolve).run().code, Some(2));
+}
+
+#[test]
+fn a_foreign_receipt_is_not_complained_about_once_it_is_replaced() {
+    let sandbox = Sandbox::new();
+    let (repo, _) = sandbox.hooked();
+    repo.commit_file("cart.js", SOUND);
+    repo.deep_review([""; 0]).code(0);
+    forget_secret(&sandbox);
+    repo.deep_review(["gate"])
+        .code(3)
+        .prints("not sealed by this user");
+    repo.deep_review([""; 0]).code(0);
+    repo.deep_review(["gate"])
+        .code(0)
+        .conceals("not sealed by this user");
 }
 
 #[test]
@@ -405,10 +436,7 @@ fn a_pipe_in_a_store_holds_nobody_up() {
         repo.commit_file("cart.js", FLAWED);
         fs::create_dir_all(repo.store("")).unwrap();
         sandbox.call("mkfifo").arg(repo.store(name)).run().code(0);
-        let said = repo
-            .call("timeout")
-            .args(["10", crate::support::sandbox::PROGRAM])
-            .run();
+        let said = repo.call("timeout").args(["10", PROGRAM]).run();
         assert!(matches!(said.code, Some(1 | 2)), "{name}: {said}");
     }
 }

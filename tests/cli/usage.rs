@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::sandbox::{COMPANION, FLAWED, PROGRAM, Repo, SOUND, Sandbox, contents};
+use crate::support::sandbox::{COMPANION, FLAWED, Repo, SOUND, Sandbox, contents};
 
 const NOTHING: [&str; 0] = [];
 
