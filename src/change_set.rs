@@ -100,7 +100,7 @@ pub(crate) fn stat_page(counted: &[Counted], width: usize) -> Page {
 /// The beginning of a change set's JSON, up to its units.
 pub(crate) fn json_head(target: &Target) -> String {
     #[derive(Serialize)]
-    struct Head<'a> {
+    struct Compared<'a> {
         schema: u32,
         name: &'a str,
         base: Option<String>,
@@ -108,7 +108,7 @@ pub(crate) fn json_head(target: &Target) -> String {
         base_why: &'a str,
         head: Option<String>,
     }
-    let head = Head {
+    let compared = Compared {
         schema: SCHEMA,
         name: &target.name,
         base: target.base.commit.map(|id| id.to_string()),
@@ -116,7 +116,7 @@ pub(crate) fn json_head(target: &Target) -> String {
         base_why: &target.base.why,
         head: target.head.commit().map(|id| id.to_string()),
     };
-    let json = serde_json::to_string(&head).expect("plain values can be written as JSON");
+    let json = serde_json::to_string(&compared).expect("plain values can be written as JSON");
     let open = json.strip_suffix('}').unwrap_or(&json);
     format!("{},\"units\":[", harmless_json(open))
 }

@@ -13,6 +13,7 @@ const EXAMPLES: &str = "\
 Examples:
   deep-review                       review the current branch
   deep-review --staged              review what is staged
+  deep-review --review claude=a.md  take in what claude wrote of this branch
   deep-review install               review every push of this repository from now on
   deep-review findings              what was found, and what was decided about it
   deep-review demo                  see a push being blocked, resolved and passed
@@ -101,6 +102,13 @@ pub(crate) enum JsonOnly {
 pub(crate) struct ReviewArgs {
     #[command(flatten)]
     pub(crate) scope: ScopeArgs,
+    /// Take in a review that somebody wrote of this change: an agent's name and a file
+    ///
+    /// The file holds the reply as it was given, Markdown or JSON; `-` is standard input. Its findings
+    /// join the report and count for later pushes of the same change. May be given several times, once
+    /// per name; a second pass of an agent has a name of its own, as in claude.2.
+    #[arg(long = "review", value_name = "NAME=FILE")]
+    pub(crate) reviews: Vec<String>,
     /// Read everything again, whatever is remembered
     #[arg(long)]
     pub(crate) fresh: bool,
@@ -155,6 +163,9 @@ pub(crate) enum Command {
         /// How to print it
         #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
         format: Format,
+        /// Instead: what a finding was joined from, and how its severity came about
+        #[arg(long, value_name = "ID", conflicts_with_all = ["config", "push", "format", "staged", "worktree", "commit", "range", "base"])]
+        finding: Option<String>,
     },
     /// Print exactly the patch that is reviewed
     Diff {
@@ -176,11 +187,13 @@ pub(crate) enum Command {
         )]
         format: PatchFormat,
     },
-    /// Print the findings that a raw review holds
+    /// Print the findings that a raw review holds; given a change, check them against it
     Parse {
         /// A file with one raw review, or - for standard input
         #[arg(value_name = "FILE")]
         input: String,
+        #[command(flatten)]
+        scope: ScopeArgs,
         /// How to print them
         #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
         format: Format,

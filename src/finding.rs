@@ -1,11 +1,20 @@
 //! Raw findings, findings and the words for how bad, of what kind and where.
 //! Plain values: who finds, checks, joins or shows them is the business of the rooms.
+//!
+//! - `voices`: who raised a finding, and what became of each voice
+
+mod voices;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use voices::{Action, Checked, Member, Reconciliation, Voices, Wording};
+
 use crate::diff::RepoPath;
+
+/// The name of the built-in reviewer, whose findings are facts.
+pub(crate) const RULES: &str = "rules";
 
 /// How bad a problem is if the finding is true. Ordered: a later one is worse.
 #[derive(
@@ -205,6 +214,15 @@ pub(crate) struct Anchor {
     pub(crate) around: String,
     /// Which of several equal places in the file this is, from 0.
     pub(crate) occurrence: u32,
+    /// How many lines it has; 0 for a finding of the rules reviewer, and for one about the file as a
+    /// whole, whose code is all of its text.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) lines: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands references")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl Anchor {
@@ -220,7 +238,7 @@ impl Anchor {
 }
 
 /// A problem as the report states it, joined from the raw findings of all agents.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Finding {
     /// The same in every run that finds the same problem in the same code.
     pub(crate) id: FindingId,
@@ -247,6 +265,25 @@ pub(crate) struct Finding {
     pub(crate) commit: Option<String>,
     /// The code it is about.
     pub(crate) anchor: Anchor,
+    /// Everyone who raised it.
+    #[serde(flatten)]
+    pub(crate) voices: Voices,
+}
+
+impl Finding {
+    /// True if only agents raised it, whose word is no fact.
+    pub(crate) fn is_opinion(&self) -> bool {
+        !self.voices.members.is_empty() && self.voices.members.iter().all(|raw| raw.agent != RULES)
+    }
+
+    /// What it says, in the words of all who raised it.
+    pub(crate) fn wordings(&self) -> Vec<Wording> {
+        let own = Wording::new(&self.title, &self.body);
+        let members = self.voices.members.iter();
+        Wording::bounded(
+            std::iter::once(own).chain(members.map(|raw| Wording::new(&raw.title, &raw.body))),
+        )
+    }
 }
 
 /// How an agent convinced itself that its finding is true, strongest first.

@@ -17,6 +17,16 @@ pub(crate) enum OnIncomplete {
     Allow,
 }
 
+/// What a finding of agents needs to block. Ordered: a later one blocks more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum EvidencePolicy {
+    /// Code that bears it out, or agents of two vendors that raise it.
+    Required,
+    /// Nothing: any agent's word will do.
+    Any,
+}
+
 /// The part of the settings the gate goes by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Policy {
@@ -24,6 +34,8 @@ pub(crate) struct Policy {
     pub(crate) block: Severity,
     /// What happens to what was not reviewed.
     pub(crate) on_incomplete: OnIncomplete,
+    /// What a finding of agents needs to block.
+    pub(crate) evidence: EvidencePolicy,
 }
 
 /// One owed unit that lacks an answer.
@@ -93,6 +105,7 @@ pub(crate) fn judge(
     let blocking: Vec<FindingId> = findings
         .iter()
         .filter(|(finding, state)| state.is_open() && finding.severity >= policy.block)
+        .filter(|(finding, _)| may_block(finding, policy.evidence))
         .map(|(finding, _)| finding.id.clone())
         .collect();
     if !blocking.is_empty() {
@@ -109,14 +122,60 @@ pub(crate) fn judge(
     }
 }
 
+/// True if a finding is more than one agent's word: found by rule, borne out by the code for at least
+/// one of those who raised it, or raised by agents of two vendors.
+pub(crate) fn may_block(finding: &Finding, needed: EvidencePolicy) -> bool {
+    if needed == EvidencePolicy::Any || !finding.is_opinion() {
+        return true;
+    }
+    let mut vendors: Vec<String> = finding
+        .voices
+        .members
+        .iter()
+        .map(|raw| vendor(&raw.agent))
+        .collect();
+    vendors.sort_unstable();
+    vendors.dedup();
+    vendors.len() > 1 || finding.voices.evidence.iter().any(|check| check.supported)
+}
+
+/// Parts of agents' names by the vendor of their models.
+const VENDORS: [(&str, &str); 6] = [
+    ("claude", "claude"),
+    ("codex", "codex"),
+    ("gpt", "codex"),
+    ("openai", "codex"),
+    ("gemini", "gemini"),
+    ("google", "gemini"),
+];
+
+/// The family of an agent, so that two passes of one model are not taken for two opinions: that of a
+/// part of its name, else the name without a number behind it.
+fn vendor(agent: &str) -> String {
+    let agent = agent.to_lowercase();
+    let known = VENDORS.iter().find(|(part, _)| {
+        agent
+            .match_indices(part)
+            .any(|(at, _)| !agent[..at].ends_with(char::is_alphanumeric))
+    });
+    match known {
+        Some((_, vendor)) => (*vendor).to_owned(),
+        None => agent
+            .trim_end_matches(|c: char| c.is_ascii_digit())
+            .trim_end_matches(['.', '-', '_'])
+            .to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::{Anchor, Kind};
+    use crate::finding::{Anchor, Checked, Kind, RawFinding, Voices};
 
     const STRICT: Policy = Policy {
         block: Severity::Important,
         on_incomplete: OnIncomplete::Block,
+        evidence: EvidencePolicy::Required,
     };
 
     fn finding(severity: Severity) -> Finding {
@@ -136,8 +195,64 @@ mod tests {
                 code: String::new(),
                 around: String::new(),
                 occurrence: 0,
+                lines: 0,
             },
+            voices: Voices::default(),
         }
+    }
+
+    /// A finding raised by these agents, each borne out by the code or not.
+    fn raised(by: &[(&str, bool)]) -> Finding {
+        let mut raised = finding(Severity::Important);
+        for (agent, supported) in by {
+            raised.voices.members.push(RawFinding {
+                agent: (*agent).to_owned(),
+                ..RawFinding::default()
+            });
+            raised.voices.evidence.push(Checked {
+                agent: (*agent).to_owned(),
+                id: String::new(),
+                sentences: Vec::new(),
+                supported: *supported,
+            });
+        }
+        raised
+    }
+
+    #[test]
+    fn the_word_of_one_vendor_blocks_only_with_evidence() {
+        let blocks = |by: &[(&str, bool)]| may_block(&raised(by), EvidencePolicy::Required);
+        assert!(!blocks(&[("claude", false)]));
+        assert!(blocks(&[("claude", true)]));
+        assert!(blocks(&[("claude", false), ("codex", false)]));
+        for [one, two] in [
+            ["claude", "claude.2"],
+            ["codex", "my-gpt-5"],
+            ["openai", "codex"],
+            ["gemini", "google/flash"],
+            ["house", "House.2"],
+            ["house-1", "house-2"],
+        ] {
+            assert!(!blocks(&[(one, false), (two, false)]), "{one} {two}");
+            assert!(blocks(&[(one, false), (two, true)]), "{one} {two}");
+        }
+        assert!(blocks(&[("eclaude", false), ("claude", false)]));
+        assert!(blocks(&[("rules", false)]), "a fact is no opinion");
+        assert!(may_block(
+            &raised(&[("claude", false)]),
+            EvidencePolicy::Any
+        ));
+    }
+
+    #[test]
+    fn a_finding_without_evidence_passes_unless_any_word_counts() {
+        let standing = vec![(raised(&[("claude", false)]), State::Open { lapsed: None })];
+        assert!(judge(1, vec![], &standing, STRICT).lets_pass());
+        let any = Policy {
+            evidence: EvidencePolicy::Any,
+            ..STRICT
+        };
+        assert!(!judge(1, vec![], &standing, any).lets_pass());
     }
 
     fn open(severity: Severity) -> Vec<(Finding, State)> {
@@ -183,6 +298,7 @@ mod tests {
             until: None,
             by: String::new(),
             at: jiff::Timestamp::UNIX_EPOCH,
+            decided_as: None,
         };
         let verdict = judge(1, vec![], &[(finding(Severity::Critical), state)], STRICT);
         assert_eq!(

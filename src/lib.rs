@@ -77,10 +77,14 @@ pub fn run(cli: &Cli) -> ExitCode {
             commands::resolve::reopen(ids, message.as_deref(), &ui)
         }
         Some(Command::Explain {
+            finding: Some(id), ..
+        }) => commands::explain_finding::run(id, &ui),
+        Some(Command::Explain {
             scope,
             config,
             push,
             format,
+            ..
         }) => {
             let wanted = Wanted {
                 config: *config,
@@ -95,7 +99,11 @@ pub fn run(cli: &Cli) -> ExitCode {
             stat,
             format,
         }) => commands::diff::run(scope, between.as_deref(), Shape::of(*stat, *format), &ui),
-        Some(Command::Parse { input, format }) => commands::standalone::parse(input, *format, &ui),
+        Some(Command::Parse {
+            input,
+            scope,
+            format,
+        }) => commands::standalone::parse(input, scope, *format, &ui),
         Some(Command::Consolidate {
             inputs,
             format: cli::JsonOnly::Json,

@@ -3,28 +3,38 @@
 //!
 //! The slow way asks agents for what is missing and writes the store; the fast way only reads it.
 
+mod explained;
+mod joining;
 mod known;
+mod opinions;
 mod reading;
+mod replies;
+mod rounds;
 mod session;
+mod tree;
 
 use anyhow::Result;
 
 use crate::config::{self, RULE as LOOSENED};
 use crate::diff::RepoPath;
-use crate::finding::RawFinding;
+use crate::finding::{Anchor, Finding, RawFinding};
 use crate::gate::{self, Policy};
-use crate::ledger::{self, Decision, UnitFindings};
+use crate::ledger::{self, Decision, Surroundings, UnitFindings};
 use crate::owed::Target;
 use crate::pushed::PushedRef;
 use crate::report::{self, AgentReport, BaseReport, Positions, Report, Standing, TargetReport};
 use crate::rules::RuleLevel;
 
-pub(crate) use known::Known;
+pub(crate) use explained::Explained;
+pub(crate) use known::{Known, Unnamed};
+pub(crate) use replies::Reply;
 pub(crate) use session::{InForce, Session, Stands};
 
-use session::rule_set;
-
+use joining::Joined;
+use opinions::Opinions;
 use reading::{ReadUnit, Reading};
+use session::rule_set;
+use tree::Sides;
 
 /// What to review.
 #[derive(Clone, Debug)]
@@ -90,11 +100,26 @@ pub(crate) enum Asking {
 impl Session {
     /// Reviews a scope, or looks up what is known about it.
     pub(crate) fn review(&mut self, scope: &Scope, asking: Asking) -> Result<Report> {
+        self.review_with(scope, asking, &[])
+    }
+
+    /// Reviews a scope together with reviews that somebody else wrote of it.
+    pub(crate) fn review_with(
+        &mut self,
+        scope: &Scope,
+        asking: Asking,
+        replies: &[Reply],
+    ) -> Result<Report> {
         let (targets, nothing) = self.owed(scope)?;
         let decisions = self.decisions()?;
         let mut reports = Vec::new();
         let mut positions = Positions::default();
-        let mut agent = AgentReport::default();
+        let mut agents = vec![AgentReport {
+            name: crate::rules::AGENT.to_owned(),
+            ..AgentReport::default()
+        }];
+        let mut aside = Joined::default();
+        let mut failed = Vec::new();
         for mut target in targets {
             let change_set = self.change_set(&target)?;
             target.notes.extend(change_set.notes.iter().cloned());
@@ -102,8 +127,27 @@ impl Session {
             let rules = rule_set(&in_force.settings)?;
             let reading = self.read(&target, change_set, &in_force.settings, &rules, asking)?;
             self.store_receipts(&reading, asking);
-            agent.add(&reading);
-            reports.push(self.judge(target, &in_force, &reading, &decisions, &mut positions));
+            let opinions = self.opinions(&target, &reading, &in_force.settings, replies, asking)?;
+            agents[0].read += reading.fresh.len();
+            agents[0].remembered += reading.remembered;
+            report::add_up(&mut agents, &opinions.agents);
+            for (unheard, _) in &opinions.failed {
+                if !failed.contains(unheard) {
+                    failed.push(unheard.clone());
+                }
+            }
+            let mut joined = joined(&in_force, &reading, &opinions);
+            let findings = std::mem::take(&mut joined.findings);
+            reports.push(self.judge(
+                &target,
+                &in_force,
+                &reading,
+                &opinions,
+                findings,
+                &decisions,
+                &mut positions,
+            )?);
+            aside.take_over(joined);
         }
         let mut report = Report {
             schema: report::SCHEMA,
@@ -117,77 +161,86 @@ impl Session {
                     .map(|target| &target.verdict)
                     .collect::<Vec<_>>(),
             ),
-            agents: vec![agent],
+            agents,
             targets: reports,
+            observations: aside.observations,
+            dropped: aside.dropped,
+            maybe_same: aside.maybe_same,
+            failed,
             nothing,
             warnings: self.take_warnings(),
         };
         if asking != Asking::Nothing {
-            self.keep(&mut report);
+            self.keep(&mut report, replies);
         }
         Ok(report)
     }
 
-    /// Joins what was raised with what was decided, and asks the gate.
+    /// Joins what stands with what was decided, and asks the gate.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a verdict depends on all that was found out"
+    )]
     fn judge(
         &self,
-        target: Target,
+        target: &Target,
         in_force: &InForce,
         reading: &Reading,
+        opinions: &Opinions,
+        findings: Vec<Finding>,
         decisions: &[Decision],
         positions: &mut Positions,
-    ) -> TargetReport {
+    ) -> Result<TargetReport> {
         let settings = &in_force.settings;
-        let config_path = RepoPath::from(config::REPOSITORY_FILE);
-        let loosened = if reading.owes(&config_path) {
-            loosened(in_force)
-        } else {
-            Vec::new()
+        let sides = Sides::of(
+            &self.repo,
+            target,
+            reading.head_changes(),
+            settings.max_file_size.value,
+        )?;
+        let around = Surroundings {
+            gone: &|path: &RepoPath| self.is_gone(target, reading, path),
+            stands: &|anchor: &Anchor| {
+                let text = sides.head(&anchor.path);
+                text.is_some_and(|text| ledger::found_again(&text, anchor).is_some())
+            },
         };
-        let of_config = UnitFindings {
-            path: &config_path,
-            commit: None,
-            raw: &loosened,
-        };
-        let findings = ledger::identify(
-            reading
-                .units
-                .iter()
-                .filter(|unit| unit.counts())
-                .map(ReadUnit::findings)
-                .chain([of_config]),
-        );
-        let gone = |path: &RepoPath| self.is_gone(&target, reading, path);
-        let states = ledger::states(&findings, decisions, &gone, self.today());
+        let states = rounds::states(&findings, decisions, &around, self.today());
         let standing: Vec<_> = findings.into_iter().zip(states).collect();
         let policy = Policy {
             block: settings.block.value,
             on_incomplete: settings.on_incomplete.value,
+            evidence: settings.evidence.value,
         };
-        let verdict = gate::judge(
-            reading.new_units(),
-            reading.not_reviewed(),
-            &standing,
-            policy,
-        );
+        let mut not_reviewed = reading.not_reviewed();
+        for (failed, _) in &opinions.failed {
+            let why = format!("the reply is no answer: {}", failed.why);
+            not_reviewed.extend(reading.unread_by(&failed.agent, &why));
+        }
+        let verdict = gate::judge(reading.new_units(), not_reviewed, &standing, policy);
         let mut notes = target.notes.clone();
         notes.extend(in_force.notes.iter().cloned());
-        notes.extend(self.debt(reading, decisions, &gone, policy));
-        TargetReport {
-            name: target.name,
+        notes.extend(self.debt(reading, decisions, &around, policy));
+        Ok(TargetReport {
+            name: target.name.clone(),
             base: BaseReport {
                 commit: target.base.commit.map(|id| id.to_string()),
                 tree: target.base.tree.to_string(),
-                why: target.base.why,
+                why: target.base.why.clone(),
             },
             head: target.head.commit().map(|id| id.to_string()),
             protected: target.protected,
             commits: target.commits.len(),
-            units: reading.units.iter().map(ReadUnit::report).collect(),
+            units: reading
+                .units
+                .iter()
+                .map(|unit| unit.report(opinions.readers(unit)))
+                .collect(),
             findings: standing
                 .into_iter()
                 .map(|(finding, state)| Standing {
                     position: positions.of(&finding),
+                    without_evidence: !gate::may_block(&finding, policy.evidence),
                     finding,
                     state,
                 })
@@ -195,7 +248,7 @@ impl Session {
             blocks_from: policy.block,
             verdict,
             notes,
-        }
+        })
     }
 
     /// What the remote has already under this name although it would be held back today: a debt that
@@ -204,12 +257,12 @@ impl Session {
         &self,
         reading: &Reading,
         decisions: &[Decision],
-        gone: &dyn Fn(&RepoPath) -> bool,
+        around: &Surroundings<'_>,
         policy: Policy,
     ) -> Option<String> {
         let paid = reading.units.iter().filter(|unit| unit.is_paid());
         let findings = ledger::identify(paid.map(ReadUnit::findings));
-        let states = ledger::states(&findings, decisions, gone, self.today());
+        let states = ledger::states(&findings, decisions, &[], around, self.today());
         let standing: Vec<_> = findings
             .iter()
             .zip(&states)
@@ -225,6 +278,30 @@ impl Session {
             "the remote already has what would be held back here: {first}{more}; a push to a protected branch owes it"
         ))
     }
+}
+
+/// What was raised about a target, by rule or by agents.
+fn joined(in_force: &InForce, reading: &Reading, opinions: &Opinions) -> Joined {
+    let config_path = RepoPath::from(config::REPOSITORY_FILE);
+    let loosened = if reading.owes(&config_path) {
+        loosened(in_force)
+    } else {
+        Vec::new()
+    };
+    let of_config = UnitFindings {
+        path: &config_path,
+        commit: None,
+        raw: &loosened,
+    };
+    let facts = ledger::identify(
+        reading
+            .units
+            .iter()
+            .filter(|unit| unit.counts())
+            .map(ReadUnit::findings)
+            .chain([of_config]),
+    );
+    joining::join(facts, opinions)
 }
 
 /// The loosenings of the review's own rules as raw findings, in the severity in force.
@@ -245,12 +322,4 @@ fn loosened(in_force: &InForce) -> Vec<RawFinding> {
         None => {}
     }
     raw
-}
-
-impl AgentReport {
-    fn add(&mut self, reading: &Reading) {
-        crate::rules::AGENT.clone_into(&mut self.name);
-        self.read += reading.fresh.len();
-        self.remembered += reading.remembered;
-    }
 }

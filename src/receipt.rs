@@ -1,13 +1,14 @@
 //! Receipts: that an agent has read a unit, and what it found in it.
 //! Plain values and the key they are remembered by; keeping them is left to `store`.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::diff::{RepoPath, UnitKey};
-use crate::finding::RawFinding;
+use crate::finding::{Anchor, RawFinding};
 
 /// Raised when what is redacted before text leaves the machine changes: older answers were given
 /// about another text.
@@ -19,7 +20,7 @@ pub(crate) struct AgentSpec {
     /// The name in configuration and reports, as in `rules`.
     pub(crate) name: String,
     /// How it is called: `builtin` for the rules reviewer, `builtin-history` for the part of it that
-    /// also reads every new commit.
+    /// also reads every new commit, `file` for a review that somebody handed in.
     pub(crate) kind: String,
     /// The requested model; for the rules reviewer the digest of the rules in force.
     pub(crate) model: String,
@@ -95,11 +96,40 @@ pub(crate) struct Receipt {
     /// What it raised about this unit.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) findings: Vec<RawFinding>,
+    /// For a review that was handed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) handed_in: Option<HandedIn>,
+}
+
+/// What a receipt of a review that was handed in also says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct HandedIn {
+    /// A digest of the reply; receipts with the same one are of one reply.
+    pub(crate) reply: String,
+    /// False if the reply does not say that it read the unit: then a finding in it is all that shows
+    /// it.
+    pub(crate) accounted: bool,
+    /// The code of its findings by their ids, as far as the change has such code.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) anchors: BTreeMap<String, Anchor>,
 }
 
 impl Receipt {
     /// The key it is remembered by.
     pub(crate) fn key(&self) -> ReceiptKey {
         ReceiptKey::new(&self.unit, &self.agent)
+    }
+}
+
+impl AgentSpec {
+    /// An agent of which a review was handed in.
+    pub(crate) fn of_file(agent: &str) -> Self {
+        Self {
+            name: agent.to_owned(),
+            kind: "file".to_owned(),
+            model: String::new(),
+            effort: String::new(),
+            endpoint: String::new(),
+        }
     }
 }

@@ -86,6 +86,11 @@ fn settings_page(settings: &Settings) -> Page {
         ),
         settings.on_incomplete.origin.to_string(),
     );
+    row(
+        "gate.evidence",
+        format!("{:?}", settings.evidence.value).to_lowercase(),
+        settings.evidence.origin.to_string(),
+    );
     for pattern in &settings.exclude {
         row(
             "review.exclude",

@@ -4,8 +4,10 @@ pub(crate) mod consolidate;
 pub(crate) mod demo;
 pub(crate) mod diff;
 pub(crate) mod explain;
+pub(crate) mod explain_finding;
 pub(crate) mod findings;
 pub(crate) mod gate;
+mod handed_in;
 pub(crate) mod hook;
 pub(crate) mod init;
 pub(crate) mod install;
@@ -38,6 +40,16 @@ impl From<&ScopeArgs> for Scope {
             },
         }
     }
+}
+
+/// The scope that was named, if one was.
+fn named_scope(arguments: &ScopeArgs) -> Option<Scope> {
+    let named = arguments.staged
+        || arguments.worktree
+        || arguments.commit.is_some()
+        || arguments.range.is_some()
+        || arguments.base.is_some();
+    named.then(|| Scope::from(arguments))
 }
 
 impl From<&Verdict> for Exit {

@@ -1,5 +1,5 @@
 //! `deep-review parse`: shows what is understood of one raw review.
-//! Reading it is left to `parse`; it needs no repository.
+//! Reading it is left to `parse`, checking it to the pipeline; it needs no repository.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -7,6 +7,7 @@ use std::io::{self, Read, Write};
 use anyhow::{Context, bail};
 
 use crate::error::HintExt;
+use crate::ground::evidence::Evidence;
 use crate::parse::{ParsedReview, Status, parse};
 
 /// Larger replies are refused; the largest seen in practice has about 100 KB.
@@ -21,9 +22,9 @@ pub(crate) enum ParseFormat {
     Json,
 }
 
-/// Reads the review from the file `input`, or from standard input if it is `-`, and writes what is
-/// understood of it to `out`. Bytes that are not UTF-8 become U+FFFD.
-pub(crate) fn run(input: &str, format: ParseFormat, out: &mut dyn Write) -> anyhow::Result<()> {
+/// Reads the review from the file `input`, or from standard input if it is `-`. Bytes that are not
+/// UTF-8 become U+FFFD.
+pub(crate) fn read_review(input: &str) -> anyhow::Result<ParsedReview> {
     let bytes = if input == "-" {
         read(&mut io::stdin().lock(), "standard input")?
     } else {
@@ -32,8 +33,7 @@ pub(crate) fn run(input: &str, format: ParseFormat, out: &mut dyn Write) -> anyh
             .hint("name a file with one raw review, or `-` for standard input")?;
         read(&mut file, input)?
     };
-    let review = parse(&String::from_utf8_lossy(&bytes));
-    show(&review, format, out).context("cannot write the result")
+    Ok(parse(&String::from_utf8_lossy(&bytes)))
 }
 
 fn read(from: &mut dyn Read, name: &str) -> anyhow::Result<Vec<u8>> {
@@ -47,9 +47,16 @@ fn read(from: &mut dyn Read, name: &str) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn show(review: &ParsedReview, format: ParseFormat, out: &mut dyn Write) -> io::Result<()> {
+/// Writes what is understood of a review to `out`; `evidence`, if its findings were checked, has one
+/// entry per finding.
+pub(crate) fn show(
+    review: &ParsedReview,
+    evidence: Option<&[Evidence]>,
+    format: ParseFormat,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     if format == ParseFormat::Json {
-        serde_json::to_writer_pretty(&mut *out, &shape::Shown::new(review))?;
+        serde_json::to_writer_pretty(&mut *out, &shape::Shown::new(review, evidence))?;
         return writeln!(out);
     }
     match &review.status {
@@ -57,7 +64,7 @@ fn show(review: &ParsedReview, format: ParseFormat, out: &mut dyn Write) -> io::
         Status::None => writeln!(out, "no findings")?,
         Status::Failed { why } => writeln!(out, "not a review: {why}")?,
     }
-    for finding in &review.findings {
+    for (index, finding) in review.findings.iter().enumerate() {
         let severity = finding.severity.map_or("-", |severity| severity.as_str());
         write!(out, "{} {severity} {}", finding.id, finding.title)?;
         for place in &finding.locations {
@@ -67,6 +74,17 @@ fn show(review: &ParsedReview, format: ParseFormat, out: &mut dyn Write) -> io::
             }
         }
         writeln!(out)?;
+        if let Some(evidence) = evidence.and_then(|evidence| evidence.get(index)) {
+            let word = if evidence.supported() {
+                "borne out by the code"
+            } else {
+                "not borne out by the code"
+            };
+            writeln!(out, "    {word}")?;
+            for sentence in evidence.sentences() {
+                writeln!(out, "    {sentence}")?;
+            }
+        }
     }
     Ok(())
 }
@@ -77,6 +95,7 @@ mod shape {
 
     use crate::diff::RepoPath;
     use crate::finding::{Kind, Location, RawFinding, Severity};
+    use crate::ground::evidence::Evidence;
     use crate::parse::{ParsedReview, PriorVerdict, Rejected, Sections, Status, UnitReport};
 
     #[derive(Serialize)]
@@ -104,6 +123,16 @@ mod shape {
         rule: Option<&'r str>,
         fix: Option<&'r str>,
         withdrawn: Option<&'r str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        evidence: Option<Checked<'r>>,
+    }
+
+    #[derive(Serialize)]
+    struct Checked<'r> {
+        #[serde(flatten)]
+        evidence: &'r Evidence,
+        sentences: Vec<String>,
+        supported: bool,
     }
 
     #[derive(Serialize)]
@@ -114,11 +143,15 @@ mod shape {
     }
 
     impl<'r> Shown<'r> {
-        pub(super) fn new(review: &'r ParsedReview) -> Self {
+        pub(super) fn new(review: &'r ParsedReview, evidence: Option<&'r [Evidence]>) -> Self {
+            let of = |index: usize| evidence.and_then(|evidence| evidence.get(index));
             Self {
                 status: &review.status,
                 review: review.review.as_deref(),
-                findings: review.findings.iter().map(finding).collect(),
+                findings: (0..)
+                    .zip(&review.findings)
+                    .map(|(index, raw)| finding(raw, of(index)))
+                    .collect(),
                 sections: &review.sections,
                 units: &review.units,
                 prior: &review.prior,
@@ -128,7 +161,7 @@ mod shape {
         }
     }
 
-    fn finding(finding: &RawFinding) -> Finding<'_> {
+    fn finding<'r>(finding: &'r RawFinding, evidence: Option<&'r Evidence>) -> Finding<'r> {
         Finding {
             id: &finding.id,
             severity: finding.severity,
@@ -140,6 +173,11 @@ mod shape {
             rule: finding.rule.as_deref(),
             fix: finding.fix.as_deref(),
             withdrawn: finding.withdrawn.as_deref(),
+            evidence: evidence.map(|evidence| Checked {
+                evidence,
+                sentences: evidence.sentences(),
+                supported: evidence.supported(),
+            }),
         }
     }
 
@@ -160,7 +198,7 @@ mod tests {
 
     fn shown(reply: &str, format: ParseFormat) -> String {
         let mut out = Vec::new();
-        show(&parse(reply), format, &mut out).unwrap();
+        show(&parse(reply), None, format, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -194,7 +232,7 @@ mod tests {
 
     #[test]
     fn a_missing_file_is_told_with_its_name() {
-        let error = run("no/such/reply.md", ParseFormat::Json, &mut Vec::new()).unwrap_err();
+        let error = read_review("no/such/reply.md").unwrap_err();
         assert_eq!(error.to_string(), "cannot read `no/such/reply.md`");
         assert_eq!(crate::error::hints(&error).len(), 1);
     }

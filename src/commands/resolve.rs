@@ -7,8 +7,9 @@ use jiff::civil::Date;
 use crate::cli::ResolveArgs;
 use crate::error::{Exit, HintExt};
 use crate::finding::Finding;
-use crate::ledger::{Decision, Reopened, Resolution, Resolved};
+use crate::ledger::{Decision, Reopened, Resolution, Resolved, State};
 use crate::pipeline::{Known, Session, Stands};
+use crate::report::Standing;
 use crate::ui::Ui;
 
 /// How long a deferral holds unless a date is given, in days.
@@ -78,6 +79,11 @@ pub(crate) fn run(arguments: &ResolveArgs, ui: &Ui) -> Result<Exit> {
             until,
             by: session.repo.identity(),
             at: session.now,
+            text: if finding.is_opinion() {
+                finding.wordings()
+            } else {
+                Vec::new()
+            },
         }));
     }
     session.store.record(&decisions)?;
@@ -96,13 +102,14 @@ pub(crate) fn run(arguments: &ResolveArgs, ui: &Ui) -> Result<Exit> {
 pub(crate) fn reopen(ids: &[String], message: Option<&str>, ui: &Ui) -> Result<Exit> {
     let mut session = Session::open()?;
     let known = session.known_findings()?;
-    let findings = ids
+    let standings = ids
         .iter()
-        .map(|id| find(&known, id))
+        .map(|id| named(&known, id))
         .collect::<Result<Vec<_>>>()?;
-    let decisions: Vec<Decision> = findings
+    let decisions: Vec<Decision> = standings
         .iter()
-        .map(|finding| {
+        .map(|standing| {
+            let finding = &standing.finding;
             Decision::Reopened(Reopened {
                 finding: finding.id.clone(),
                 rule: finding.rule.clone(),
@@ -110,11 +117,15 @@ pub(crate) fn reopen(ids: &[String], message: Option<&str>, ui: &Ui) -> Result<E
                 reason: message.map(str::to_owned),
                 by: session.repo.identity(),
                 at: session.now,
+                decided_as: match &standing.state {
+                    State::Resolved { decided_as, .. } => decided_as.clone(),
+                    State::Open { .. } => None,
+                },
             })
         })
         .collect();
     session.store.record(&decisions)?;
-    for finding in findings {
+    for Standing { finding, .. } in standings {
         ui.status(&format!("reopened {}: {}", finding.id, finding.title));
     }
     Ok(Exit::Pass)
@@ -139,9 +150,12 @@ fn chosen<'k>(arguments: &ResolveArgs, known: &'k Known) -> Result<Vec<&'k Findi
 }
 
 fn find<'k>(known: &'k Known, name: &str) -> Result<&'k Finding> {
+    named(known, name).map(|standing| &standing.finding)
+}
+
+fn named<'k>(known: &'k Known, name: &str) -> Result<&'k Standing> {
     known
         .find(name)
-        .map(|standing| &standing.finding)
         .map_err(anyhow::Error::from)
         .hint("`deep-review findings --all` lists them")
 }

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 
+use super::handed_in;
 use crate::cli::{Format, ReviewArgs};
 use crate::error::{Exit, HintExt};
 use crate::page::Page;
@@ -11,13 +12,14 @@ use crate::store;
 use crate::ui::{Ui, plain_text};
 
 pub(crate) fn run(arguments: &ReviewArgs, ui: &Ui) -> Result<Exit> {
+    let replies = handed_in::replies(&arguments.reviews)?;
     let mut session = Session::open()?;
     let asking = if arguments.fresh {
         Asking::Everything
     } else {
         Asking::Missing
     };
-    let report = session.review(&Scope::from(&arguments.scope), asking)?;
+    let report = session.review_with(&Scope::from(&arguments.scope), asking, &replies)?;
     match &arguments.output {
         None => print(&report, arguments.format, ui)?,
         Some(path) => {

@@ -1,27 +1,34 @@
-//! `deep-review parse` and `consolidate`: single steps of the flow, by hand and without a repository.
+//! `deep-review parse` and `consolidate`: single steps of the flow, by hand. Only checking against a
+//! change needs a repository.
 
 use std::io::Read;
 
 use anyhow::{Context, Result};
 
 use super::parse::ParseFormat;
-use super::{consolidate, parse};
-use crate::cli::Format;
+use super::{consolidate, named_scope, parse};
+use crate::cli::{Format, ScopeArgs};
 use crate::error::{Exit, HintExt};
 use crate::page::{Page, Style};
+use crate::pipeline::Session;
 use crate::report::harmless_json;
 use crate::ui::Ui;
 
-/// Prints the findings of one raw review.
-pub(crate) fn parse(input: &str, format: Format, ui: &Ui) -> Result<Exit> {
+/// Prints the findings of one raw review, checked against the change if one is named.
+pub(crate) fn parse(input: &str, scope: &ScopeArgs, format: Format, ui: &Ui) -> Result<Exit> {
+    let review = parse::read_review(input)?;
+    let evidence = match named_scope(scope) {
+        Some(scope) => Some(Session::open()?.check(&scope, &review.findings)?),
+        None => None,
+    };
     let mut out = Vec::new();
     match format {
         Format::Json => {
-            parse::run(input, ParseFormat::Json, &mut out)?;
+            parse::show(&review, evidence.as_deref(), ParseFormat::Json, &mut out)?;
             print_json(&out, ui);
         }
         Format::Terminal => {
-            parse::run(input, ParseFormat::Text, &mut out)?;
+            parse::show(&review, evidence.as_deref(), ParseFormat::Text, &mut out)?;
             let mut page = Page::new();
             for line in String::from_utf8_lossy(&out).lines() {
                 page.line(Style::Plain, line);

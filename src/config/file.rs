@@ -13,7 +13,7 @@ use super::MAX_FILE_BYTES;
 use super::keys::KEYS;
 use crate::error::HintExt;
 use crate::finding::Severity;
-use crate::gate::OnIncomplete;
+use crate::gate::{EvidencePolicy, OnIncomplete};
 use crate::rules::RuleSpec;
 
 /// Where a configuration file came from.
@@ -44,6 +44,7 @@ pub(super) struct GateTable {
     pub(super) block: Option<Spanned<Severity>>,
     pub(super) protected: Option<Spanned<Vec<String>>>,
     pub(super) on_incomplete: Option<Spanned<OnIncomplete>>,
+    pub(super) evidence: Option<Spanned<EvidencePolicy>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -40,6 +40,10 @@ pub(crate) const KEYS: &[Key] = &[
         class: Class::UserOnly,
     },
     Key {
+        name: "gate.evidence",
+        class: Class::Either,
+    },
+    Key {
         name: "review.exclude",
         class: Class::Loosening,
     },
@@ -58,7 +62,7 @@ pub(crate) const KEYS: &[Key] = &[
 pub(crate) fn variable(name: &str) -> Option<String> {
     let scalar = matches!(
         name,
-        "base" | "gate.block" | "gate.on_incomplete" | "review.max_file_size"
+        "base" | "gate.block" | "gate.on_incomplete" | "gate.evidence" | "review.max_file_size"
     );
     scalar.then(|| format!("DEEP_REVIEW_{}", name.replace('.', "_").to_uppercase()))
 }
@@ -88,6 +92,7 @@ mod tests {
             block: _,
             protected: _,
             on_incomplete: _,
+            evidence: _,
         } = GateTable::default();
         let ReviewTable {
             exclude: _,
@@ -98,6 +103,7 @@ mod tests {
             "gate.block",
             "gate.protected",
             "gate.on_incomplete",
+            "gate.evidence",
             "review.exclude",
             "review.max_file_size",
             "rule",

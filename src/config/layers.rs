@@ -11,7 +11,7 @@ use toml::Spanned;
 use super::file::{ConfigFile, Level};
 use super::keys::{self, Class};
 use crate::finding::Severity;
-use crate::gate::OnIncomplete;
+use crate::gate::{EvidencePolicy, OnIncomplete};
 use crate::rules::{RuleLevel, RuleSpec};
 
 /// Where a value came from.
@@ -83,6 +83,8 @@ pub(crate) struct Settings {
     pub(crate) protected: Vec<Sourced<String>>,
     /// What happens to what was not reviewed.
     pub(crate) on_incomplete: Sourced<OnIncomplete>,
+    /// What a finding of agents needs to block.
+    pub(crate) evidence: Sourced<EvidencePolicy>,
     /// Patterns of paths that are listed only.
     pub(crate) exclude: Vec<Sourced<String>>,
     /// The size of the largest text that is read, in bytes.
@@ -97,6 +99,8 @@ pub(crate) struct Settings {
 pub(super) const PROTECTED: [&str; 3] = ["main", "master", "release/*"];
 /// The default of `gate.block`.
 pub(super) const BLOCK: Severity = Severity::Important;
+/// The default of `gate.evidence`.
+pub(super) const EVIDENCE: EvidencePolicy = EvidencePolicy::Required;
 /// The default of `review.max_file_size`, in bytes.
 pub(super) const MAX_FILE_SIZE: u64 = 16 << 20;
 
@@ -115,6 +119,7 @@ impl Layers<'_> {
             block: self.block(&mut warnings),
             protected: self.protected(),
             on_incomplete: self.on_incomplete(&mut warnings),
+            evidence: self.evidence(&mut warnings),
             exclude: self.exclude(),
             max_file_size: self.max_file_size(&mut warnings),
             rules: self.rules(),
@@ -210,6 +215,20 @@ impl Layers<'_> {
             word::<OnIncomplete>(text)
         })
         .unwrap_or(settled)
+    }
+
+    fn evidence(&self, warnings: &mut Vec<String>) -> Sourced<EvidencePolicy> {
+        let read = |file: &ConfigFile| Some(*file.gate.as_ref()?.evidence.as_ref()?.get_ref());
+        let mut evidence = self.settled(EVIDENCE, read);
+        if let Some(stricter) = self
+            .branch
+            .and_then(read)
+            .filter(|wanted| *wanted > evidence.value)
+        {
+            evidence = Sourced::new(stricter, Origin::Branch);
+        }
+        self.variable("gate.evidence", warnings, word::<EvidencePolicy>)
+            .unwrap_or(evidence)
     }
 
     fn exclude(&self) -> Vec<Sourced<String>> {
@@ -366,11 +385,15 @@ mod tests {
 
     #[test]
     fn a_branch_can_only_tighten() {
-        let strict = "[gate]\nblock = \"suggestion\"\nprotected = [\"prod\"]\n[review]\nmax_file_size = 10\n";
+        let strict = "[gate]\nblock = \"suggestion\"\nevidence = \"any\"\nprotected = [\"prod\"]\n[review]\nmax_file_size = 10\n";
         let (settings, _) = resolve("", "", strict);
         assert_eq!(
             settings.block,
             Sourced::new(Severity::Suggestion, Origin::Branch)
+        );
+        assert_eq!(
+            settings.evidence,
+            Sourced::new(EvidencePolicy::Any, Origin::Branch)
         );
         assert_eq!(settings.max_file_size.value, 10);
         assert!(
@@ -420,6 +443,22 @@ mod tests {
         );
         assert_eq!(settings.on_incomplete.value, OnIncomplete::Block);
         assert!(warnings[0].contains("on_incomplete"));
+    }
+
+    #[test]
+    fn a_branch_cannot_ask_for_more_evidence_than_the_base_side() {
+        let (any, required) = (
+            "[gate]\nevidence = \"any\"\n",
+            "[gate]\nevidence = \"required\"\n",
+        );
+        assert_eq!(
+            resolve("", any, required).0.evidence,
+            Sourced::new(EvidencePolicy::Any, Origin::Base)
+        );
+        assert_eq!(
+            resolve(any, required, "").0.evidence,
+            Sourced::new(EvidencePolicy::Required, Origin::Base)
+        );
     }
 
     #[test]

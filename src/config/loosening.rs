@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use super::REPOSITORY_FILE;
 use super::file::{ConfigFile, Level};
 use super::layers::{
-    BLOCK, MAX_FILE_SIZE, PROTECTED, built_in_level, built_in_levels, same_matches,
+    BLOCK, EVIDENCE, MAX_FILE_SIZE, PROTECTED, built_in_level, built_in_levels, same_matches,
 };
 use crate::diff::RepoPath;
 use crate::finding::{Kind, LineRange, Location, RawFinding, Severity};
-use crate::gate::OnIncomplete;
+use crate::gate::{EvidencePolicy, OnIncomplete};
 use crate::rules::RuleSpec;
 
 /// The id of the rule that reports loosenings.
@@ -104,6 +104,18 @@ fn gate(
                 .on_incomplete
                 .as_ref()
                 .map(|value| value.span().start),
+        );
+    }
+    let evidence = |gate: &super::file::GateTable| -> EvidencePolicy {
+        gate.evidence
+            .as_ref()
+            .map_or(EVIDENCE, |value| *value.get_ref())
+    };
+    if evidence(&new_gate) < evidence(&old_gate) {
+        add(
+            "gate.evidence",
+            "findings of agents without evidence would no longer block".to_owned(),
+            new_gate.evidence.as_ref().map(|value| value.span().start),
         );
     }
 }
@@ -288,6 +300,7 @@ mod tests {
                 "",
                 "[gate]\non_incomplete = \"allow\"\n",
             ),
+            ("gate.evidence", "[gate]\nevidence = \"any\"\n", ""),
             ("review.exclude", "", "[review]\nexclude = [\"x\"]\n"),
             (
                 "review.max_file_size",
@@ -321,7 +334,7 @@ mod tests {
 
     #[test]
     fn what_tightens_is_no_loosening() {
-        let strict = "[gate]\nblock = \"suggestion\"\nprotected = [\"main\", \"master\", \"release/*\", \"x\"]\n[review]\nmax_file_size = 1\n";
+        let strict = "[gate]\nblock = \"suggestion\"\nevidence = \"any\"\nprotected = [\"main\", \"master\", \"release/*\", \"x\"]\n[review]\nmax_file_size = 1\n";
         assert!(keys("", strict).is_empty());
         assert!(keys("", RULE_TABLE).is_empty());
         assert!(keys("[review]\nexclude = [\"x\"]\n", "").is_empty());

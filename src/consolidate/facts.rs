@@ -14,7 +14,7 @@ use super::{Likeness, Member};
 use crate::finding::Location;
 
 /// The name of the built-in reviewer whose findings are facts.
-pub(crate) const RULES_AGENT: &str = "rules";
+pub(crate) use crate::finding::RULES as RULES_AGENT;
 
 /// How many places of facts and opinions are compared; an honest change needs some thousands.
 /// Facts beyond are shown by themselves.

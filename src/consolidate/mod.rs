@@ -35,6 +35,7 @@ mod weights;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use crate::finding::{Action, Member, Reconciliation};
 use crate::finding::{Kind, Location, RawFinding, Severity};
 
 use facts::RULES_AGENT;
@@ -69,25 +70,6 @@ impl Settings {
                     .match_indices(start.as_str())
                     .any(|(at, _)| !agent[..at].ends_with(char::is_alphanumeric))
         })
-    }
-}
-
-/// Names one raw finding.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub(crate) struct Member {
-    /// The agent that raised it.
-    pub(crate) agent: String,
-    /// The agent's id for it.
-    pub(crate) id: String,
-}
-
-impl Member {
-    /// The name of a raw finding.
-    pub(crate) fn of(raw: &RawFinding) -> Self {
-        Self {
-            agent: raw.agent.clone(),
-            id: raw.id.clone(),
-        }
     }
 }
 
@@ -170,37 +152,6 @@ pub(crate) struct Likeness {
     pub(crate) p: f64,
     /// The shared words that count most.
     pub(crate) shared: Vec<String>,
-}
-
-/// What happened to a raw finding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Action {
-    /// Several became one.
-    Merged,
-    /// It counts for more than its agent said.
-    Raised,
-    /// It counts for less than its agent said.
-    Downgraded,
-    /// It joined without a vote.
-    Joined,
-}
-
-/// One line of the reconciliation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Reconciliation {
-    /// What was done.
-    pub(crate) action: Action,
-    /// To whom.
-    pub(crate) members: Vec<Member>,
-    /// The agent's severity, when it was raised or downgraded.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) from: Option<Severity>,
-    /// The severity it got instead.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) to: Option<Severity>,
-    /// Why.
-    pub(crate) reason: String,
 }
 
 /// Joins raw findings that state the same problem and settles severity, kind and places.

@@ -281,6 +281,20 @@ impl Repo {
         Ok(content)
     }
 
+    /// What stands at a path of a tree; `None` if there is nothing or a directory.
+    pub(crate) fn entry(&self, tree: &Oid, path: &RepoPath) -> Result<Option<Entry>> {
+        let objects = self.objects();
+        Trees::new(&objects, self.empty_tree()).find(tree, path)
+    }
+
+    /// The bytes of a blob that has at most `limit` of them; `None` for a larger one.
+    pub(crate) fn read_blob_within(&self, id: &Oid, limit: u64) -> Result<Option<Vec<u8>>> {
+        if self.objects().size(id)? > limit {
+            return Ok(None);
+        }
+        self.read_blob(id).map(Some)
+    }
+
     /// The files that differ between two trees, renames found, in the order `git diff` prints.
     pub(crate) fn changes(&self, base_tree: &Oid, head_tree: &Oid) -> Result<Vec<Change>> {
         let objects = self.objects();
@@ -358,6 +372,21 @@ mod tests {
                     .is_none()
             );
         }
+    }
+
+    #[test]
+    fn files_are_read_up_to_a_size() {
+        let fixture = Fixture::new();
+        fixture.write("b", "four");
+        fixture.write("a/x", "");
+        let commit = fixture.commit();
+        let repo = fixture.repo();
+        let tree = repo.tree_of(&commit).unwrap();
+        let entry = repo.entry(&tree, &RepoPath::from("b")).unwrap().unwrap();
+        assert_eq!(repo.entry(&tree, &RepoPath::from("a")).unwrap(), None);
+        let read = |limit| repo.read_blob_within(&entry.id, limit).unwrap();
+        assert_eq!(read(4), Some(b"four".to_vec()));
+        assert_eq!(read(3), None);
     }
 
     #[test]

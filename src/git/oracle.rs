@@ -413,6 +413,26 @@ fn renames_are_git_s() {
 }
 
 #[test]
+fn equal_files_are_looked_at_in_git_s_order_whatever_their_number() {
+    let fixture = Fixture::new();
+    let tree = |directory: &str, files: u32| {
+        let names: Vec<String> = (0..files)
+            .map(|file| format!("{directory}{file}"))
+            .collect();
+        let entries: Vec<(&str, &str, &[u8])> = names
+            .iter()
+            .map(|name| ("100644", name.as_str(), b"x\n".as_slice()))
+            .collect();
+        fixture.tree(&entries)
+    };
+    let new = tree("new/n", 3);
+    for files in [51, 52, 99, 204, 205, 206, 820, 3277] {
+        let situation = format!("{files} equal files");
+        assert_same(&fixture, &tree("old/o", files), &new, &situation);
+    }
+}
+
+#[test]
 fn contents_are_compared_up_to_a_thousand_by_a_thousand_files() {
     let fixture = Fixture::new();
     let tree = |directory: &str, files: u32, last: &str| {

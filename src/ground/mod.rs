@@ -303,7 +303,7 @@ impl<'t> Grounds<'t> {
     }
 
     /// A regression is about a changed line, a gap needs a changed file that creates the need: one
-    /// it stands in, or one it names.
+    /// it stands in, or one it names. What stands nowhere can't have stood there before.
     fn kind(&self, finding: &RawFinding, touches: Touch) -> KindEvidence {
         let Some(said) = finding.kind else {
             return KindEvidence::NotSaid;
@@ -313,8 +313,8 @@ impl<'t> Grounds<'t> {
         let kind = match said {
             Kind::Regression if on_change => Kind::Regression,
             Kind::Regression | Kind::Gap if in_change() => Kind::Gap,
-            Kind::Regression | Kind::Gap => Kind::PreExisting,
-            Kind::Enhancement | Kind::PreExisting => said,
+            Kind::Regression | Kind::Gap if touches > Touch::Nothing => Kind::PreExisting,
+            Kind::Regression | Kind::Gap | Kind::Enhancement | Kind::PreExisting => said,
         };
         if kind == said {
             KindEvidence::Fits { kind }

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::diff::RepoPath;
-use crate::finding::{Anchor, Finding, FindingId, Kind, RawFinding, Severity};
+use crate::finding::{Anchor, Finding, FindingId, Kind, RawFinding, Severity, Voices};
 
 /// What was raised about one unit, in the order of the file.
 #[derive(Clone, Debug)]
@@ -32,6 +32,7 @@ pub(crate) fn identify<'a>(units: impl IntoIterator<Item = UnitFindings<'a>>) ->
                 code: code.to_owned(),
                 around: raw.around.clone().unwrap_or_default(),
                 occurrence: *occurrence,
+                lines: 0,
             };
             *occurrence += 1;
             let finding = finding(raw, &unit, anchor);
@@ -96,6 +97,7 @@ fn finding(raw: &RawFinding, unit: &UnitFindings<'_>, anchor: Anchor) -> Finding
         quote: raw.quote.clone(),
         commit: unit.commit.clone(),
         anchor,
+        voices: Voices::default(),
     }
 }
 

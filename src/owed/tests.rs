@@ -18,6 +18,10 @@ struct History {
 }
 
 impl History {
+    #[expect(
+        clippy::many_single_char_names,
+        reason = "they are those of the drawing"
+    )]
     fn new() -> Self {
         let fixture = Fixture::new();
         let commit = |name: &str| {
@@ -61,8 +65,8 @@ impl History {
         pushed(&repo, &policy(), refs, remote, remote).unwrap()
     }
 
-    fn one(&self, pushed: PushedRef) -> Target {
-        only(self.owes(&[pushed]))
+    fn one(&self, pushed: &PushedRef) -> Target {
+        only(self.owes(std::slice::from_ref(pushed)))
     }
 }
 
@@ -111,7 +115,7 @@ fn ids(target: &Target) -> Vec<Oid> {
 #[test]
 fn a_new_branch_owes_everything_since_it_left_the_base() {
     let history = History::new();
-    let target = history.one(push(history.d, "refs/heads/feature", zero()));
+    let target = history.one(&push(history.d, "refs/heads/feature", zero()));
     assert_eq!(target.base.commit, Some(history.a));
     assert!(target.base.why.starts_with("merge base with origin/main"));
     assert_eq!(ids(&target), [history.d, history.c]);
@@ -121,7 +125,7 @@ fn a_new_branch_owes_everything_since_it_left_the_base() {
 #[test]
 fn an_updated_branch_owes_what_the_remote_lacks_of_it() {
     let history = History::new();
-    let target = history.one(push(history.d, "refs/heads/feature", history.c));
+    let target = history.one(&push(history.d, "refs/heads/feature", history.c));
     assert_eq!(target.base.commit, Some(history.a));
     assert_eq!(ids(&target), [history.d]);
     assert_eq!(target.paid.unwrap().tip, history.c);
@@ -130,7 +134,7 @@ fn an_updated_branch_owes_what_the_remote_lacks_of_it() {
 #[test]
 fn a_protected_branch_owes_everything_since_the_remotes_tip() {
     let history = History::new();
-    let target = history.one(push(history.e, "refs/heads/main", history.b));
+    let target = history.one(&push(history.e, "refs/heads/main", history.b));
     assert_eq!(target.base.commit, Some(history.b));
     assert_eq!(ids(&target), [history.e]);
     assert_eq!((target.paid, target.protected), (None, true));
@@ -142,10 +146,10 @@ fn what_was_pushed_elsewhere_unreviewed_is_still_owed_to_a_protected_branch() {
     history.point("refs/remotes/origin/feature", history.d);
     let new = push(history.d, "refs/heads/other", zero());
     assert_eq!(why_nothing(&history.owes(&[new])), "nothing new");
-    let target = history.one(push(history.d, "refs/heads/main", history.b));
+    let target = history.one(&push(history.d, "refs/heads/main", history.b));
     assert_eq!(target.base.commit, Some(history.a));
     assert_eq!(ids(&target), [history.d, history.c]);
-    let target = history.one(push(history.d, "refs/heads/release/1", zero()));
+    let target = history.one(&push(history.d, "refs/heads/release/1", zero()));
     assert_eq!(target.base.commit, Some(history.a));
     assert!(target.protected);
 }
@@ -157,7 +161,7 @@ fn a_forced_push_is_compared_with_the_base_not_with_the_old_tip() {
         .fixture
         .git(&["rebase", "-q", &history.b.to_string()]);
     let tip = history.fixture.id("HEAD");
-    let target = history.one(push(tip, "refs/heads/feature", history.d));
+    let target = history.one(&push(tip, "refs/heads/feature", history.d));
     assert_eq!(target.base.commit, Some(history.b));
     let paid = target.paid.unwrap();
     assert_eq!(paid.tip, history.d);
@@ -170,10 +174,10 @@ fn a_forced_push_is_compared_with_the_base_not_with_the_old_tip() {
 #[test]
 fn an_unknown_remote_tip_is_said_and_does_not_change_the_base() {
     let history = History::new();
-    let target = history.one(push(history.d, "refs/heads/feature", nowhere()));
+    let target = history.one(&push(history.d, "refs/heads/feature", nowhere()));
     assert_eq!(target.base.commit, Some(history.a));
     assert!(target.notes[0].contains("fetch first"));
-    let target = history.one(push(history.e, "refs/heads/main", nowhere()));
+    let target = history.one(&push(history.e, "refs/heads/main", nowhere()));
     assert_eq!(target.base.commit, Some(history.b));
 }
 
@@ -204,7 +208,7 @@ fn a_tag_with_new_commits_owes_them() {
         .fixture
         .git(&["tag", "-a", "-m", "v2", "v2", &history.d.to_string()]);
     let tag = history.fixture.id("v2");
-    let target = history.one(push(tag, "refs/tags/v2", zero()));
+    let target = history.one(&push(tag, "refs/tags/v2", zero()));
     assert_eq!(target.head, Head::Commit(history.d));
     assert_eq!(target.base.commit, Some(history.a));
 }
@@ -212,7 +216,7 @@ fn a_tag_with_new_commits_owes_them() {
 #[test]
 fn a_push_for_review_is_compared_like_a_branch() {
     let history = History::new();
-    let target = history.one(push(history.d, "refs/for/main", zero()));
+    let target = history.one(&push(history.d, "refs/for/main", zero()));
     assert_eq!(target.base.commit, Some(history.a));
     assert!(!target.protected);
 }
@@ -248,7 +252,7 @@ fn a_first_push_owes_the_whole_tree_even_with_local_branches_around() {
             .fixture
             .git(&["update-ref", "--no-deref", "-d", name]);
     }
-    let target = history.one(push(history.e, "refs/heads/main", zero()));
+    let target = history.one(&push(history.e, "refs/heads/main", zero()));
     assert_eq!(target.base.commit, None);
     assert_eq!(ids(&target), [history.e, history.b, history.a]);
 }
@@ -260,7 +264,7 @@ fn a_branch_that_shares_no_commit_owes_its_whole_tree() {
         .fixture
         .git(&["checkout", "-q", "--orphan", "island"]);
     let island = history.fixture.commit();
-    let target = history.one(push(island, "refs/heads/island", zero()));
+    let target = history.one(&push(island, "refs/heads/island", zero()));
     assert_eq!(target.base.commit, None);
     assert_eq!(ids(&target), [island]);
 }
@@ -275,7 +279,7 @@ fn without_a_usual_name_the_nearest_branch_of_the_remote_is_the_base() {
     }
     history.point("refs/remotes/origin/trunk", history.b);
     history.point("refs/remotes/origin/near", history.c);
-    let target = history.one(push(history.d, "refs/heads/feature", zero()));
+    let target = history.one(&push(history.d, "refs/heads/feature", zero()));
     assert_eq!(target.base.commit, Some(history.c));
     assert_eq!(ids(&target), [history.d]);
 }
@@ -285,7 +289,7 @@ fn a_branch_by_hand_owes_what_its_push_would() {
     let history = History::new();
     let repo = history.fixture.repo();
     let by_hand = branch(&repo, &policy(), None).unwrap();
-    let by_push = history.one(push(history.d, "refs/heads/feature", zero()));
+    let by_push = history.one(&push(history.d, "refs/heads/feature", zero()));
     assert_eq!(by_hand.base, by_push.base);
     assert_eq!(by_hand.commits, by_push.commits);
     let given = branch(&repo, &policy(), Some("HEAD~1")).unwrap();

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::{Asking, Scope, Session};
+use super::{Asking, Scope, Session, rounds};
 use crate::diff::{Oid, RepoPath};
-use crate::finding::{Finding, LineRange};
+use crate::finding::{Anchor, Finding, LineRange};
 use crate::gate::Verdict;
-use crate::ledger::{self, Decision, State};
+use crate::ledger::{self, Decision, State, Surroundings};
 use crate::report::{Report, Standing, TargetReport};
 
 /// Every stored finding once, those of the newest review of this branch first.
@@ -163,7 +163,15 @@ impl Session {
         let gone = |path: &RepoPath| {
             tree.is_some_and(|tree| matches!(self.repo.read_file(&tree, path), Ok(None)))
         };
-        let states = ledger::states(&findings, decisions, &gone, self.today());
+        let stands = |anchor: &Anchor| {
+            let text = tree.and_then(|tree| self.repo.read_file(&tree, &anchor.path).ok()?);
+            text.is_some_and(|(_, text)| ledger::found_again(&text, anchor).is_some())
+        };
+        let around = Surroundings {
+            gone: &gone,
+            stands: &stands,
+        };
+        let states = rounds::states(&findings, decisions, &around, self.today());
         for (standing, state) in standings.iter_mut().zip(states) {
             standing.state = state;
         }

@@ -36,14 +36,14 @@ pub(super) struct ChangeSet {
 /// One unit after its visit.
 #[derive(Clone, Debug)]
 pub(super) struct ReadUnit {
-    change: Change,
-    commit: Option<Oid>,
-    key: UnitKey,
+    pub(super) change: Change,
+    pub(super) commit: Option<Oid>,
+    pub(super) key: UnitKey,
     class: Class,
     added: usize,
     removed: usize,
     /// Where its hunks begin in the head version.
-    hunks: Vec<u32>,
+    pub(super) hunks: Vec<u32>,
     /// Read now or remembered; `None` if the rules reviewer has not read it.
     raw: Option<Vec<RawFinding>>,
 }
@@ -358,7 +358,8 @@ impl ReadUnit {
         }
     }
 
-    pub(super) fn report(&self) -> UnitReport {
+    /// `others` are the agents besides the rules reviewer that have read it.
+    pub(super) fn report(&self, others: &[String]) -> UnitReport {
         UnitReport {
             key: self.key.to_string(),
             status: self.change.letter(),
@@ -371,11 +372,12 @@ impl ReadUnit {
             class: self.class.clone(),
             added: self.added,
             removed: self.removed,
-            read_by: if self.raw.is_some() {
-                vec![rules::AGENT.to_owned()]
-            } else {
-                Vec::new()
-            },
+            read_by: self
+                .raw
+                .iter()
+                .map(|_| rules::AGENT.to_owned())
+                .chain(others.iter().cloned())
+                .collect(),
         }
     }
 }
@@ -422,6 +424,19 @@ impl Reading {
             .collect()
     }
 
+    /// The units that an agent was to read and did not.
+    pub(super) fn unread_by(&self, agent: &str, why: &str) -> Vec<NotReviewed> {
+        self.counting()
+            .into_iter()
+            .map(|unit| NotReviewed {
+                path: unit.change.path().clone(),
+                commit: None,
+                agents: vec![agent.to_owned()],
+                why: why.to_owned(),
+            })
+            .collect()
+    }
+
     /// The receipts for what was read in this run.
     pub(super) fn receipts(&self, at: Timestamp) -> Vec<Receipt> {
         self.fresh
@@ -435,6 +450,7 @@ impl Reading {
                 at,
                 program: env!("CARGO_PKG_VERSION").to_owned(),
                 findings: unit.raw.clone().unwrap_or_default(),
+                handed_in: None,
             })
             .collect()
     }
@@ -450,6 +466,16 @@ impl Reading {
         self.of_head()
             .any(|unit| unit.change.old().is_some_and(|entry| entry.path == *path))
             && !self.has_at_head(path)
+    }
+
+    /// The changed files between base and head.
+    pub(super) fn head_changes(&self) -> Vec<Change> {
+        self.of_head().map(|unit| unit.change.clone()).collect()
+    }
+
+    /// The units of the head whose findings count, in order.
+    pub(super) fn counting(&self) -> Vec<&ReadUnit> {
+        self.of_head().filter(|unit| unit.counts()).collect()
     }
 
     fn of_head(&self) -> impl Iterator<Item = &ReadUnit> {
@@ -508,23 +534,28 @@ fn whole<'a>(text: &'a TextPatch, side: fn(&'a TextPatch) -> &'a [u8]) -> Option
 /// What a receipt says, at the lines where its hunks stand now. Equal keys mean equal hunks in equal
 /// order, so only their places can have moved.
 fn recalled(receipt: &Receipt, hunks: &[u32]) -> Vec<RawFinding> {
-    let moved = |line: u32| -> u32 {
-        let hunk = receipt.hunks.iter().rposition(|start| *start <= line);
-        match hunk.and_then(|at| Some((receipt.hunks[at], *hunks.get(at)?))) {
-            Some((then, now)) => now + (line - then),
-            None => line,
-        }
-    };
     let mut raw = receipt.findings.clone();
     for location in raw.iter_mut().flat_map(|finding| &mut finding.locations) {
         if location.path == receipt.path
             && let Some(lines) = &mut location.lines
         {
-            *lines = LineRange {
-                start: moved(lines.start),
-                end: moved(lines.end),
-            };
+            *lines = moved(&receipt.hunks, hunks, *lines);
         }
     }
     raw
+}
+
+/// Where lines stand now that stood beside hunks that began elsewhere then.
+pub(super) fn moved(then: &[u32], now: &[u32], lines: LineRange) -> LineRange {
+    let moved = |line: u32| -> u32 {
+        let hunk = then.iter().rposition(|start| *start <= line);
+        match hunk.and_then(|at| Some((then[at], *now.get(at)?))) {
+            Some((then, now)) => now.saturating_add(line - then),
+            None => line,
+        }
+    };
+    LineRange {
+        start: moved(lines.start),
+        end: moved(lines.end),
+    }
 }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::reading::Reading;
+use super::replies::Reply;
 use super::{Asking, Scope};
 use crate::config::{self, ConfigFile, Layers, Loosening, Settings, Source};
 use crate::diff::{Change, Oid, RepoPath};
@@ -344,8 +345,9 @@ impl Session {
     }
 
     /// Keeps the report if it says something new, and names it.
-    pub(super) fn keep(&mut self, report: &mut Report) {
-        let read_something = report.agents.iter().any(|agent| agent.read > 0);
+    pub(super) fn keep(&mut self, report: &mut Report, replies: &[Reply]) {
+        let read_something =
+            !replies.is_empty() || report.agents.iter().any(|agent| agent.read > 0);
         let known = || -> Result<bool> {
             let Some(newest) = self.newest_review(report.target_name())? else {
                 return Ok(false);
@@ -363,13 +365,18 @@ impl Session {
         if empty || (!read_something && known().unwrap_or(false)) {
             return;
         }
-        let kept = to_json(&report.agents).and_then(|raw| {
+        let kept = to_json(&report.agents).and_then(|of_rules| {
             let (target, at) = (report.target_name().to_owned(), report.at);
-            self.store
-                .add_review(&target, at, &[(crate::rules::AGENT, raw)], |id| Report {
-                    id: Some(id.to_string()),
-                    ..report.clone()
-                })
+            let mut raw = vec![(format!("{}.json", crate::rules::AGENT), of_rules)];
+            raw.extend(
+                replies
+                    .iter()
+                    .map(|reply| (reply.file_name(), reply.bytes.clone())),
+            );
+            self.store.add_review(&target, at, &raw, |id| Report {
+                id: Some(id.to_string()),
+                ..report.clone()
+            })
         });
         match kept {
             Ok(id) => report.id = Some(id.to_string()),

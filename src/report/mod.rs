@@ -2,10 +2,16 @@
 //! Every format renders this value and adds nothing to it.
 //!
 //! - `terminal`: for people at a terminal, short
+//! - `listing`: findings, for people at a terminal
 //! - `json`: for programs, the value itself
+//! - `voices`: what agents said, for people at a terminal
+//! - `aside`: what raw findings came to that are no findings
 
+mod aside;
 mod json;
+mod listing;
 mod terminal;
+mod voices;
 
 use std::collections::BTreeSet;
 
@@ -18,14 +24,16 @@ use crate::gate::Verdict;
 use crate::ledger::State;
 use crate::units::Class;
 
+pub(crate) use aside::{Dropped, FailedAgent, MaybeSame, Observation};
 pub(crate) use json::{harmless_json, to_json};
-pub(crate) use terminal::{finding_page, findings_page, push_page, review_page};
+pub(crate) use listing::{finding_page, findings_page};
+pub(crate) use terminal::{push_page, review_page};
 
 /// The version of the JSON form; raised when a field changes its meaning or goes away.
 pub(crate) const SCHEMA: u32 = 1;
 
 /// One review, whole.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Report {
     /// [`SCHEMA`].
     pub(crate) schema: u32,
@@ -44,6 +52,18 @@ pub(crate) struct Report {
     pub(crate) agents: Vec<AgentReport>,
     /// One entry per branch or group of refs.
     pub(crate) targets: Vec<TargetReport>,
+    /// What agents say was there before the change.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) observations: Vec<Observation>,
+    /// What agents said and counts for nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) dropped: Vec<Dropped>,
+    /// Findings that may be the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) maybe_same: Vec<MaybeSame>,
+    /// Agents that were to answer and did not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) failed: Vec<FailedAgent>,
     /// Refs that owe nothing, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) nothing: Vec<NothingOwed>,
@@ -73,7 +93,7 @@ pub(crate) struct NothingOwed {
 }
 
 /// What was reviewed of one branch.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct TargetReport {
     /// The branch.
     pub(crate) name: String,
@@ -138,7 +158,7 @@ pub(crate) struct UnitReport {
 }
 
 /// A finding and whether it stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Standing {
     /// Its place in this report, as in `I1`.
     pub(crate) position: String,
@@ -146,6 +166,9 @@ pub(crate) struct Standing {
     pub(crate) finding: Finding,
     /// Its state.
     pub(crate) state: State,
+    /// True if it can't block, because only one vendor's word speaks for it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) without_evidence: bool,
 }
 
 impl Report {
@@ -185,6 +208,19 @@ impl Report {
             .iter()
             .flat_map(|target| &target.units)
             .filter(|unit| unit.commit.is_none())
+    }
+}
+
+/// Adds what agents did for one target to what they did for others.
+pub(crate) fn add_up(agents: &mut Vec<AgentReport>, more: &[AgentReport]) {
+    for one in more {
+        match agents.iter_mut().find(|known| known.name == one.name) {
+            Some(known) => {
+                known.read += one.read;
+                known.remembered += one.remembered;
+            }
+            None => agents.push(one.clone()),
+        }
     }
 }
 

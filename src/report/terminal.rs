@@ -3,8 +3,9 @@
 
 use std::borrow::Cow;
 
-use super::{Report, Standing, TargetReport, UnitReport};
-use crate::finding::{Finding, Severity};
+use super::listing::{place, said_by, short, state_words, style_of};
+use super::{Report, Standing, TargetReport, UnitReport, voices};
+use crate::finding::{RULES, Severity};
 use crate::gate::{NotReviewed, Verdict};
 use crate::ledger::State;
 use crate::page::{Page, Style, cells, cut};
@@ -35,6 +36,7 @@ pub(crate) fn review_page(report: &Report, width: usize) -> Page {
         let of_severity: Vec<&Standing> = findings
             .iter()
             .filter(|standing| standing.finding.severity == severity && standing.state.is_open())
+            .filter(|standing| !standing.without_evidence)
             .copied()
             .collect();
         if of_severity.is_empty() {
@@ -43,6 +45,17 @@ pub(crate) fn review_page(report: &Report, width: usize) -> Page {
         page.end()
             .line(style_of(severity), heading(severity, of_severity.len()));
         for standing in of_severity {
+            finding_entry(&mut page, standing, width);
+        }
+    }
+    let unproven: Vec<&&Standing> = findings
+        .iter()
+        .filter(|standing| standing.without_evidence && standing.state.is_open())
+        .collect();
+    if !unproven.is_empty() {
+        page.end()
+            .line(Style::Strong, "Without evidence (do not block)");
+        for standing in unproven {
             finding_entry(&mut page, standing, width);
         }
     }
@@ -56,6 +69,7 @@ pub(crate) fn review_page(report: &Report, width: usize) -> Page {
             resolved_entry(&mut page, standing, width);
         }
     }
+    voices::aside(&mut page, report, width);
     page.end();
     if report.files().next().is_some() {
         coverage(&mut page, report, width);
@@ -93,8 +107,8 @@ pub(crate) fn push_page(report: &Report, width: usize) -> Page {
             .iter()
             .map(|unit| not_reviewed_entry(unit, width)),
     );
-    // One line is kept for saying how many did not fit.
-    let room = PUSH_LINES.saturating_sub(tail.len() + 1);
+    // One line is kept for the hook's heading, one for saying how many did not fit.
+    let room = PUSH_LINES.saturating_sub(tail.len() + 2);
     let all = entries.len();
     let mut shown = 0;
     for entry in entries {
@@ -111,96 +125,6 @@ pub(crate) fn push_page(report: &Report, width: usize) -> Page {
         );
     }
     page.append(tail);
-    page
-}
-
-/// One finding with everything that is known about it.
-/// `changed` says who last changed its line, as in `by this change, in commit …`.
-pub(crate) fn finding_page(standing: &Standing, changed: Option<&str>, width: usize) -> Page {
-    let finding = &standing.finding;
-    let mut page = Page::new();
-    page.put(Style::Literal, finding.id.as_str())
-        .text("  ")
-        .put(style_of(finding.severity), finding.severity.to_string())
-        .text("  ")
-        .put(Style::Strong, &finding.title)
-        .end();
-    page.end();
-    for location in &finding.locations {
-        let lines = location
-            .lines
-            .map(|lines| format!(":{}", lines.start))
-            .unwrap_or_default();
-        page.put(Style::Faint, "  at    ")
-            .text(format!("{}{lines}", location.path.to_quoted()))
-            .end();
-    }
-    if let Some(quote) = &finding.quote {
-        for line in quote.lines() {
-            page.put(Style::Faint, "  code  ")
-                .text(cut(line, width.saturating_sub(8)))
-                .end();
-        }
-    }
-    if let Some(commit) = &finding.commit {
-        page.put(Style::Faint, "  in    ")
-            .text(format!(
-                "commit {}, which a push publishes too",
-                short(commit)
-            ))
-            .end();
-    }
-    if let Some(changed) = changed {
-        page.put(Style::Faint, "  line  ")
-            .text(cut(
-                &format!("last changed {changed}"),
-                width.saturating_sub(8),
-            ))
-            .end();
-    }
-    page.put(Style::Faint, "  by    ")
-        .text(said_by(finding))
-        .end();
-    page.put(Style::Faint, "  state ")
-        .text(state_words(&standing.state))
-        .end();
-    page.end()
-        .prose(Style::Plain, 2, width.min(100), &finding.body);
-    page
-}
-
-/// A list of findings, one or two lines each.
-pub(crate) fn findings_page(standings: &[&Standing], width: usize) -> Page {
-    let mut page = Page::new();
-    for standing in standings {
-        let finding = &standing.finding;
-        let state = match &standing.state {
-            State::Open { .. } => (style_of(finding.severity), "open"),
-            State::Resolved { resolution, .. } => (Style::Good, resolution.as_str()),
-        };
-        let lead = format!("{:<4}", standing.position);
-        let place = place(finding);
-        let fixed = cells(&lead) + 9 + 11 + 15;
-        page.text(lead)
-            .put(Style::Literal, finding.id.as_str())
-            .text(" ")
-            .put(
-                style_of(finding.severity),
-                format!("{:<11}", finding.severity),
-            )
-            .put(state.0, format!("{:<15}", state.1))
-            .text(cut(
-                &format!("{place}  {}", finding.title),
-                width.saturating_sub(fixed),
-            ))
-            .end();
-        if let State::Open { lapsed: Some(why) } = &standing.state {
-            page.line(
-                Style::Faint,
-                format!("     {}", cut(why, width.saturating_sub(5))),
-            );
-        }
-    }
     page
 }
 
@@ -263,7 +187,11 @@ fn finding_entry(page: &mut Page, standing: &Standing, width: usize) {
     if explanation != finding.title {
         page.prose(Style::Plain, 6, width.min(100), explanation);
     }
-    page.line(Style::Faint, format!("      {}", said_by(finding)));
+    voices::evidence(page, finding, width);
+    page.line(
+        Style::Faint,
+        cut(&format!("      {}", said_by(finding)), width),
+    );
 }
 
 fn resolved_entry(page: &mut Page, standing: &Standing, width: usize) {
@@ -344,7 +272,7 @@ fn coverage(page: &mut Page, report: &Report, width: usize) {
     let unread = report.verdict.not_reviewed();
     let unread_files = unread
         .iter()
-        .filter(|unit| unit.commit.is_none() && !unit.agents.is_empty())
+        .filter(|unit| unit.commit.is_none() && unit.agents.iter().any(|agent| agent == RULES))
         .count();
     let mut words = count(
         (read + rules_only).saturating_sub(unread_files),
@@ -355,7 +283,7 @@ fn coverage(page: &mut Page, report: &Report, width: usize) {
         words =
             format!("{words}, {rules_only} of them lock, vendored, generated or merely renamed");
     }
-    for agent in &report.agents {
+    for agent in report.agents.iter().take(1) {
         if agent.remembered > 0 {
             let all = agent.read + agent.remembered;
             words = format!("{words}; {} of {all} answers from memory", agent.remembered);
@@ -368,7 +296,7 @@ fn coverage(page: &mut Page, report: &Report, width: usize) {
         Style::Plain,
         0,
         width,
-        &format!("{words}. Built-in rules only: no AI agent took part."),
+        &format!("{words}. {}", who_took_part(report)),
     );
     if !listed.is_empty() {
         page.prose(
@@ -389,6 +317,24 @@ fn coverage(page: &mut Page, report: &Report, width: usize) {
                 unread.len() - NAMED_PATHS
             ),
         );
+    }
+}
+
+fn who_took_part(report: &Report) -> String {
+    let units = |name: &str| {
+        let mut agents = report.agents.iter();
+        agents
+            .find(|agent| agent.name == name)
+            .map_or(0, |agent| agent.read + agent.remembered)
+    };
+    let readers: Vec<String> = voices::readers(report)
+        .into_iter()
+        .map(|name| format!("{name} ({})", count(units(name), "unit", "units")))
+        .collect();
+    if readers.is_empty() {
+        "Built-in rules only: no AI agent took part.".to_owned()
+    } else {
+        format!("Also reviewed by {}.", readers.join(", "))
     }
 }
 
@@ -421,6 +367,10 @@ fn verdict_line(page: &mut Page, report: &Report) {
         0 => String::new(),
         some => format!(", {}", count(some, "suggestion", "suggestions")),
     };
+    let others = match voices::readers(report).as_slice() {
+        [] => String::new(),
+        names => format!(" and {}", names.join(", ")),
+    };
     let of = |class: fn(&Class) -> bool| report.files().filter(|unit| class(&unit.class)).count();
     let files = of(|class| matches!(class, Class::Reviewed | Class::RulesOnly { .. }));
     // Only what was read may be called passed.
@@ -450,7 +400,7 @@ fn verdict_line(page: &mut Page, report: &Report) {
             ))
         }
         Verdict::Pass { .. } => page.put(Style::Good, "PASS").text(format!(
-            ": {} by the built-in rules{aside}{unread}",
+            ": {} by the built-in rules{others}{aside}{unread}",
             count(files, "file", "files")
         )),
         Verdict::Block { findings, .. } => page.put(Style::Alarm, "BLOCKED").text(format!(
@@ -516,67 +466,8 @@ fn heading(severity: Severity, number: usize) -> String {
     }
 }
 
-fn style_of(severity: Severity) -> Style {
-    match severity {
-        Severity::Critical => Style::Alarm,
-        Severity::Important => Style::Warning,
-        Severity::Suggestion => Style::Advice,
-    }
-}
-
-/// Where a finding stands: path, line, and the commit if the head no longer has it.
-fn place(finding: &Finding) -> String {
-    let Some(location) = finding.locations.first() else {
-        return finding.anchor.path.to_quoted().into_owned();
-    };
-    let line = location
-        .lines
-        .map(|lines| format!(":{}", lines.start))
-        .unwrap_or_default();
-    let commit = finding
-        .commit
-        .as_deref()
-        .map(|commit| format!(" in commit {}", short(commit)))
-        .unwrap_or_default();
-    format!("{}{line}{commit}", location.path.to_quoted())
-}
-
-fn said_by(finding: &Finding) -> String {
-    let agents = finding.agents.join(", ");
-    match &finding.rule {
-        Some(rule) => format!("{agents} · {rule}"),
-        None => agents,
-    }
-}
-
-fn state_words(state: &State) -> String {
-    match state {
-        State::Open { lapsed: None } => "open".to_owned(),
-        State::Open { lapsed: Some(why) } => format!("open: {why}"),
-        State::Resolved {
-            resolution,
-            reason,
-            until,
-            by,
-            at,
-        } => {
-            let until = until.map(|day| format!(" until {day}")).unwrap_or_default();
-            let reason = reason
-                .as_deref()
-                .map(|reason| format!(": {reason}"))
-                .unwrap_or_default();
-            let day = at.to_zoned(jiff::tz::TimeZone::UTC).date();
-            format!("{}{until} by {by} on {day}{reason}", resolution.as_str())
-        }
-    }
-}
-
 fn first_paragraph(body: &str) -> &str {
     body.split("\n\n").next().unwrap_or_default()
-}
-
-fn short(id: &str) -> &str {
-    id.get(..12).unwrap_or(id)
 }
 
 fn count(number: usize, one: &str, many: &str) -> String {

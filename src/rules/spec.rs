@@ -125,22 +125,6 @@ pub(crate) enum RuleError {
     },
 }
 
-impl RuleError {
-    /// The id of the rule it is about.
-    pub(crate) fn rule(&self) -> &str {
-        match self {
-            Self::Id { id }
-            | Self::Duplicate { id }
-            | Self::BuiltIn { id }
-            | Self::Unconditional { id }
-            | Self::Message { id }
-            | Self::Glob { id, .. }
-            | Self::Pattern { id, .. }
-            | Self::TooMany { id, .. } => id,
-        }
-    }
-}
-
 /// True for an id that can stand in configuration, findings and on a command line.
 pub(super) fn is_rule_id(id: &str) -> bool {
     (1..=64).contains(&id.len())

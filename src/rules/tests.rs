@@ -100,7 +100,7 @@ fn the_pack_finds_its_plainest_cases() {
 #[test]
 fn a_bad_pattern_is_shown_with_a_caret() {
     let error = RuleSet::compile(&[spec("half", "foo(bar")], &BTreeMap::new()).unwrap_err();
-    assert_eq!(error.rule(), "half");
+    assert!(error.to_string().contains("half"), "{error}");
     insta::assert_snapshot!(error, @r"
     rule `half`: bad pattern in `added`
         foo(bar

@@ -1,8 +1,11 @@
 //! Receipts in one file of sealed lines, `<key> <sealed receipt>`: a gate over thousands of units
 //! reads one file and opens only the lines it wants. Anything wrong with a line is a miss.
+//! Receipts of reviews that were handed in have a file of their own, `<unit key> <path> <sealed
+//! receipt>`: they are looked up by what they are about, because nobody knows who they are of.
 
 use std::collections::{HashMap, HashSet};
 
+use crate::diff::{RepoPath, UnitKey};
 use crate::receipt::{Receipt, ReceiptKey};
 
 use super::seal::{Broken, Purpose};
@@ -10,6 +13,9 @@ use super::{Store, lines, replace};
 
 const FILE: &str = "receipts";
 const KEY_LEN: usize = 64;
+const HANDED_IN: &str = "receipts-handed-in";
+/// How many hexadecimal digits stand for a path.
+const PATH_LEN: usize = 16;
 
 /// Above this size the older half is forgotten: a forgotten receipt costs a review, never a decision.
 const COMPACT_ABOVE: usize = 64 << 20;
@@ -79,8 +85,69 @@ impl Store {
         }
     }
 
+    /// The receipts of handed-in reviews about one of the units, or about an earlier state of a file
+    /// that stands at one of the paths; the oldest first. Takes no lock.
+    pub(crate) fn handed_in(
+        &self,
+        units: &[(UnitKey, &RepoPath)],
+    ) -> anyhow::Result<(Vec<Receipt>, usize)> {
+        let bytes = lines::read(&self.dir.join(HANDED_IN))?;
+        let mut found = Vec::new();
+        let mut unusable = 0;
+        if bytes.is_empty() {
+            return Ok((found, unusable));
+        }
+        let keys: HashSet<String> = units.iter().map(|(key, _)| key.to_string()).collect();
+        let paths: HashSet<String> = units.iter().map(|(_, path)| path_digits(path)).collect();
+        for line in bytes.split(|byte| *byte == b'\n') {
+            let Ok(line) = std::str::from_utf8(line) else {
+                continue;
+            };
+            let mut parts = line.splitn(3, ' ');
+            let (Some(key), Some(path), Some(sealed)) = (parts.next(), parts.next(), parts.next())
+            else {
+                continue;
+            };
+            if !keys.contains(key) && !paths.contains(path) {
+                continue;
+            }
+            let opened = self
+                .secret
+                .as_ref()
+                .ok_or(Broken::Foreign)
+                .and_then(|secret| secret.open::<Receipt>(Purpose::Receipt, sealed));
+            match opened {
+                Ok(receipt)
+                    if receipt.handed_in.is_some()
+                        && receipt.unit.to_string() == key
+                        && path_digits(&receipt.path) == path =>
+                {
+                    found.push(receipt);
+                }
+                _ => unusable += 1,
+            }
+        }
+        Ok((found, unusable))
+    }
+
+    /// Remembers receipts of handed-in reviews; they are on the disk when this returns.
+    pub(crate) fn add_handed_in(&mut self, receipts: &[Receipt]) -> anyhow::Result<()> {
+        self.add(HANDED_IN, receipts, |receipt| {
+            format!("{} {}", receipt.unit, path_digits(&receipt.path))
+        })
+    }
+
     /// Remembers receipts; they are on the disk when this returns.
     pub(crate) fn add_receipts(&mut self, receipts: &[Receipt]) -> anyhow::Result<()> {
+        self.add(FILE, receipts, |receipt| receipt.key().to_string())
+    }
+
+    fn add(
+        &mut self,
+        file: &str,
+        receipts: &[Receipt],
+        key: impl Fn(&Receipt) -> String,
+    ) -> anyhow::Result<()> {
         if receipts.is_empty() {
             return Ok(());
         }
@@ -91,12 +158,12 @@ impl Store {
             .map(|receipt| {
                 Ok(format!(
                     "{} {}",
-                    receipt.key(),
+                    key(receipt),
                     secret.seal(Purpose::Receipt, receipt)?
                 ))
             })
             .collect::<anyhow::Result<Vec<String>>>()?;
-        let path = self.dir.join(FILE);
+        let path = self.dir.join(file);
         lines::append(&path, &sealed)?;
         let bytes = lines::read(&path)?;
         if bytes.len() > COMPACT_ABOVE {
@@ -106,4 +173,9 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// What stands for a path in a line: of any length and without spaces.
+fn path_digits(path: &RepoPath) -> String {
+    blake3::hash(path.as_bytes()).to_hex()[..PATH_LEN].to_owned()
 }

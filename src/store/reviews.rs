@@ -63,13 +63,13 @@ fn slug(target: &str) -> String {
 }
 
 impl Store {
-    /// Keeps a review and the raw reviews (agent name, bytes as received) it was made from.
+    /// Keeps a review and the raw reviews (file name, bytes as received) it was made from.
     /// `name` gives the report its id before it is sealed.
     pub(crate) fn add_review<T: Serialize>(
         &mut self,
         target: &str,
         at: Timestamp,
-        raw: &[(&str, Vec<u8>)],
+        raw: &[(String, Vec<u8>)],
         name: impl Fn(&ReviewId) -> T,
     ) -> anyhow::Result<ReviewId> {
         let _lock = self.lock()?;
@@ -101,14 +101,9 @@ impl Store {
         let sealed = self.secret()?.seal(Purpose::Review, &name(&id))?;
         replace(&making.path().join(FILE), sealed.as_bytes())?;
         create_private_dir(&making.path().join("raw"))?;
-        for (agent, bytes) in raw {
-            replace(
-                &making
-                    .path()
-                    .join("raw")
-                    .join(format!("{}.json", slug(agent))),
-                bytes,
-            )?;
+        for (name, bytes) in raw {
+            let name = ReviewId::parse(name).with_context(|| format!("{name:?} names no file"))?;
+            replace(&making.path().join("raw").join(name.0), bytes)?;
         }
         publish(making, &reviews.join(&id.0))?;
         Ok(id)

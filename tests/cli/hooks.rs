@@ -256,7 +256,7 @@ fn a_skip_with_a_reason_passes_and_leaves_a_trace() {
     assert_eq!(remote.id("topic"), tip);
     repo.deep_review(["status"])
         .code(0)
-        .prints("refs/heads/topic by Ada <ada@example.org>")
+        .prints("topic by Ada <ada@example.org>")
         .prints("hotfix for the fair");
     let ledger = std::fs::read_to_string(repo.store("ledger.jsonl")).unwrap();
     assert!(

@@ -47,7 +47,7 @@ fn changed_code_opens_the_finding_again_and_says_why() {
         .says("cart.js:2");
     assert!(
         said.stderr
-            .contains("as accepted-risk about other code; that code has changed"),
+            .contains("(accepted-risk) was about code that has changed since"),
         "{said}"
     );
     assert!(state(&repo, "cart.js")["lapsed"].is_string());

@@ -12,6 +12,7 @@ mod lapsing;
 mod oddities;
 mod pictures;
 mod pushed_refs;
+mod raw_reviews;
 mod resolving;
 mod scopes;
 mod store;

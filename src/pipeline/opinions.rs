@@ -1,0 +1,386 @@
+//! What agents said about the units of a target, remembered or just taken in, checked against the code
+//! as it stands now. Joining it with what the rules found is left to `joining`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context, Result};
+use jiff::Timestamp;
+
+use super::reading::{ReadUnit, Reading, moved};
+use super::replies::{Heard, Reply, Unheard, hear, is_named};
+use super::tree::{Sides, TargetTree};
+use super::{Asking, Scope, Session};
+use crate::config::Settings;
+use crate::diff::{Change, RepoPath, UnitKey};
+use crate::error::HintExt;
+use crate::finding::{Anchor, Checked, Location, RawFinding};
+use crate::git::{ReadLimits, Repo};
+use crate::ground::evidence::{Evidence, PathEvidence};
+use crate::ground::{Grounds, Side};
+use crate::ledger;
+use crate::owed::Target;
+use crate::receipt::Receipt;
+use crate::report::{AgentReport, FailedAgent};
+use crate::rules;
+
+/// What agents said, each raw finding once, in an order that depends on nothing but what was said.
+#[derive(Debug, Default)]
+pub(super) struct Opinions {
+    /// With their places as the code has them; agent and id name each.
+    pub(super) raw: Vec<RawFinding>,
+    /// What checking each gave.
+    pub(super) checks: Vec<Checked>,
+    /// The code of each.
+    pub(super) anchors: Vec<Anchor>,
+    /// Who read how many units.
+    pub(super) agents: Vec<AgentReport>,
+    /// Whose reply is no answer, with what could be read of it all the same.
+    pub(super) failed: Vec<(FailedAgent, Vec<RawFinding>)>,
+    read_by: BTreeMap<UnitKey, Vec<String>>,
+}
+
+impl Opinions {
+    /// Who has read a unit.
+    pub(super) fn readers(&self, unit: &ReadUnit) -> &[String] {
+        self.read_by.get(&unit.key).map_or(&[], Vec::as_slice)
+    }
+}
+
+impl Session {
+    /// Collects what agents said about a target: what is remembered of its units, and new replies.
+    pub(super) fn opinions(
+        &mut self,
+        target: &Target,
+        reading: &Reading,
+        settings: &Settings,
+        replies: &[Reply],
+        asking: Asking,
+    ) -> Result<Opinions> {
+        let (heard, unheard) = heard(replies);
+        let units: Vec<(UnitKey, &RepoPath)> = reading
+            .counting()
+            .into_iter()
+            .map(|unit| (unit.key, unit.change.path()))
+            .collect();
+        let (known, unusable) = self.store.handed_in(&units).unwrap_or_else(|error| {
+            self.warn(format!("no handed-in review could be read: {error:#}"));
+            (Vec::new(), 0)
+        });
+        if unusable > 0 {
+            self.warn(format!(
+                "{unusable} receipts of handed-in reviews were damaged or not sealed by this user, and count for nothing"
+            ));
+        }
+        let mut opinions = Opinions {
+            failed: unheard
+                .into_iter()
+                .map(|it| (it.failed, it.findings))
+                .collect(),
+            ..Opinions::default()
+        };
+        if heard.is_empty() && known.is_empty() {
+            return Ok(opinions);
+        }
+        let named: Vec<&RawFinding> = heard
+            .iter()
+            .flat_map(|heard| &heard.review.findings)
+            .chain(known.iter().flat_map(|receipt| &receipt.findings))
+            .collect();
+        let tree = tree_for(&self.repo, target, reading.head_changes(), settings, &named)?;
+        drop(named);
+        let reviewed = tree.reviewed();
+        let grounds = Grounds::new(&reviewed);
+        let fresh: Vec<Receipt> = heard
+            .into_iter()
+            .flat_map(|heard| heard.receipts(&grounds, &tree, reading, self.now))
+            .collect();
+        opinions.recall(&known, &fresh, reading, &grounds, &tree);
+        if asking != Asking::Nothing
+            && let Err(error) = self.store.add_handed_in(&fresh)
+        {
+            self.warn(format!("not remembered: {error:#}"));
+        }
+        Ok(opinions)
+    }
+}
+
+impl Session {
+    /// Checks findings against the first target of a scope, in the order given.
+    pub(crate) fn check(
+        &mut self,
+        scope: &Scope,
+        findings: &[RawFinding],
+    ) -> Result<Vec<Evidence>> {
+        let (targets, _) = self.owed(scope)?;
+        let target = targets
+            .first()
+            .context("there is no change to compare with")
+            .hint("name one with --range or --commit")?;
+        let (changes, _) = self.head_changes(target)?;
+        let in_force = self.in_force(target, &changes)?;
+        let named: Vec<&RawFinding> = findings.iter().collect();
+        let tree = tree_for(&self.repo, target, changes, &in_force.settings, &named)?;
+        let reviewed = tree.reviewed();
+        let grounds = Grounds::new(&reviewed);
+        Ok(findings.iter().map(|raw| grounds.check(raw)).collect())
+    }
+}
+
+/// What grounding asks for about these findings.
+fn tree_for<'r>(
+    repo: &'r Repo,
+    target: &Target,
+    changes: Vec<Change>,
+    settings: &Settings,
+    named: &[&RawFinding],
+) -> Result<TargetTree<'r>> {
+    let limit = settings.max_file_size.value;
+    let limits = ReadLimits {
+        max_file_bytes: limit,
+        ..ReadLimits::default()
+    };
+    let sides = Sides::of(repo, target, changes, limit)?;
+    let ids = rules::builtin_rules().map(|rule| rule.id.to_string());
+    let configured = settings.rules.iter().map(|rule| rule.value.id.clone());
+    TargetTree::of(sides, &limits, ids.chain(configured).collect(), named)
+}
+
+/// The replies that are answers, and the others.
+fn heard(replies: &[Reply]) -> (Vec<Heard>, Vec<Unheard>) {
+    let (mut answers, mut others) = (Vec::new(), Vec::new());
+    for reply in replies {
+        match hear(reply) {
+            Ok(heard) => answers.push(heard),
+            Err(unheard) => others.push(unheard),
+        }
+    }
+    others.sort_by(|a, b| a.failed.agent.cmp(&b.failed.agent));
+    (answers, others)
+}
+
+impl Opinions {
+    /// Puts together what receipts say. Of one agent and unit the newest counts.
+    fn recall(
+        &mut self,
+        known: &[Receipt],
+        fresh: &[Receipt],
+        reading: &Reading,
+        grounds: &Grounds<'_>,
+        tree: &TargetTree<'_>,
+    ) {
+        let units: BTreeMap<UnitKey, &ReadUnit> = reading
+            .counting()
+            .into_iter()
+            .map(|unit| (unit.key, unit))
+            .collect();
+        let mut exact: BTreeMap<(&str, UnitKey), &Receipt> = BTreeMap::new();
+        for receipt in known.iter().chain(fresh) {
+            if units.contains_key(&receipt.unit) {
+                exact.insert((&receipt.agent.name, receipt.unit), receipt);
+            }
+        }
+        let has_current = |agent: &str, path: &RepoPath| {
+            exact
+                .values()
+                .any(|receipt| receipt.agent.name == agent && receipt.path == *path)
+        };
+        let mut earlier: BTreeMap<(&str, &RepoPath), &Receipt> = BTreeMap::new();
+        for receipt in known {
+            let (agent, path) = (receipt.agent.name.as_str(), &receipt.path);
+            if !units.contains_key(&receipt.unit) && !has_current(agent, path) {
+                earlier.insert((agent, path), receipt);
+            }
+        }
+
+        let mut said = Replies::default();
+        for receipt in exact.values() {
+            let unit = units[&receipt.unit];
+            said.add(receipt, &unit.hunks);
+        }
+        for receipt in earlier.values() {
+            said.carry(receipt, tree);
+        }
+        for raw in said.in_order() {
+            let evidence = grounds.check(&raw);
+            self.anchors.push(anchor(&raw, &evidence, tree));
+            self.checks.push(Checked {
+                agent: raw.agent.clone(),
+                id: raw.id.clone(),
+                sentences: sentences(&evidence),
+                supported: evidence.supported(),
+            });
+            self.raw.push(grounded(raw, &evidence));
+        }
+        self.count(&exact, fresh);
+    }
+
+    /// Counts who read what.
+    fn count(&mut self, exact: &BTreeMap<(&str, UnitKey), &Receipt>, fresh: &[Receipt]) {
+        let mut agents: BTreeMap<&str, AgentReport> = BTreeMap::new();
+        for ((agent, unit), receipt) in exact {
+            let report = agents.entry(agent).or_insert_with(|| AgentReport {
+                name: (*agent).to_owned(),
+                ..AgentReport::default()
+            });
+            if fresh.contains(receipt) {
+                report.read += 1;
+            } else {
+                report.remembered += 1;
+            }
+            let readers = self.read_by.entry(*unit).or_default();
+            readers.push((*agent).to_owned());
+        }
+        self.agents = agents.into_values().collect();
+    }
+}
+
+/// Raw findings by agent, time and digest of their reply, then by id.
+#[derive(Default)]
+struct Replies<'r> {
+    replies: BTreeMap<(&'r str, Timestamp, &'r str), BTreeMap<&'r str, RawFinding>>,
+}
+
+impl<'r> Replies<'r> {
+    /// Adds the findings of a receipt whose hunks now begin elsewhere.
+    fn add(&mut self, receipt: &'r Receipt, hunks: &[u32]) {
+        let findings = self.of(receipt);
+        for raw in &receipt.findings {
+            let here = relocated(raw, &receipt.path, &receipt.hunks, hunks);
+            match findings.get_mut(raw.id.as_str()) {
+                None => {
+                    findings.insert(&raw.id, here);
+                }
+                // A finding of several receipts: each knows where its own file's lines stand now.
+                Some(known) => {
+                    for (known, now) in known.locations.iter_mut().zip(here.locations) {
+                        if is_named(&receipt.path, &now.path) {
+                            *known = now;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Adds the findings of a receipt about an earlier state of its file whose code still stands:
+    /// silence is no correction.
+    fn carry(&mut self, receipt: &'r Receipt, tree: &TargetTree<'_>) {
+        for said in &receipt.findings {
+            let anchors = receipt.handed_in.as_ref().map(|it| &it.anchors);
+            let anchor = anchors.and_then(|anchors| anchors.get(&said.id));
+            let Some(anchor) = anchor.filter(|it| it.path == receipt.path && it.lines > 0) else {
+                continue;
+            };
+            let text = tree.text(Side::Head, &anchor.path);
+            let Some(lines) = text.and_then(|text| ledger::found_again(&text, anchor)) else {
+                continue;
+            };
+            let mut raw = said.clone();
+            let place = Location {
+                path: anchor.path.clone(),
+                lines: Some(lines),
+            };
+            let mut locations = raw.locations.iter_mut();
+            match locations.find(|it| is_named(&it.path, &anchor.path)) {
+                Some(location) => *location = place,
+                None => raw.locations.insert(0, place),
+            }
+            self.of(receipt).entry(&said.id).or_insert(raw);
+        }
+    }
+
+    fn of(&mut self, receipt: &'r Receipt) -> &mut BTreeMap<&'r str, RawFinding> {
+        let handed_in = receipt.handed_in.as_ref();
+        let reply = handed_in.map_or("", |handed_in| handed_in.reply.as_str());
+        let key = (receipt.agent.name.as_str(), receipt.at, reply);
+        self.replies.entry(key).or_default()
+    }
+
+    /// All of it, each with an id that is unique for its agent: a later reply's may be taken.
+    fn in_order(self) -> Vec<RawFinding> {
+        let mut taken: BTreeSet<(String, String)> = BTreeSet::new();
+        let mut all = Vec::new();
+        for mut raw in self.replies.into_values().flat_map(BTreeMap::into_values) {
+            let own = raw.id.clone();
+            let mut copy = 1;
+            while !taken.insert((raw.agent.clone(), raw.id.clone())) {
+                copy += 1;
+                raw.id = format!("{own}.{copy}");
+            }
+            all.push(raw);
+        }
+        all
+    }
+}
+
+/// A finding with its lines in a file moved to where they stand now.
+fn relocated(raw: &RawFinding, path: &RepoPath, then: &[u32], now: &[u32]) -> RawFinding {
+    let mut raw = raw.clone();
+    for location in &mut raw.locations {
+        if is_named(path, &location.path)
+            && let Some(lines) = &mut location.lines
+        {
+            *lines = moved(then, now, *lines);
+        }
+    }
+    raw
+}
+
+/// A finding as the code has it: its places resolved, its kind as it is treated.
+fn grounded(mut raw: RawFinding, evidence: &Evidence) -> RawFinding {
+    for (location, checked) in raw.locations.iter_mut().zip(&evidence.places) {
+        if let Some(place) = &checked.place {
+            *location = place.clone();
+        }
+    }
+    raw.kind = evidence.treated_as().or(raw.kind);
+    raw
+}
+
+/// Each sentence once: several places may have the same to say.
+fn sentences(evidence: &Evidence) -> Vec<String> {
+    let mut sentences: Vec<String> = Vec::new();
+    for sentence in evidence.sentences() {
+        if !sentences.contains(&sentence) {
+            sentences.push(sentence);
+        }
+    }
+    sentences
+}
+
+/// The code a checked finding is about: the first lines it names that are there, else the first file.
+pub(super) fn code_of(evidence: &Evidence, tree: &TargetTree<'_>) -> Option<Anchor> {
+    let places = || {
+        evidence
+            .places
+            .iter()
+            .filter_map(|it| Some((&it.path, it.place.as_ref()?)))
+    };
+    let anchored = |(path, place): (&PathEvidence, &Location)| {
+        let side = match path {
+            PathEvidence::Deleted => Side::Base,
+            _ => Side::Head,
+        };
+        let text = tree.text(side, &place.path)?;
+        Some(ledger::anchor(&place.path, &text, place.lines))
+    };
+    let mut with_lines = places().filter(|(_, place)| place.lines.is_some());
+    with_lines
+        .find_map(anchored)
+        .or_else(|| places().find_map(anchored))
+}
+
+/// The code of a finding; of one about nothing that is there, the path it names.
+fn anchor(raw: &RawFinding, evidence: &Evidence, tree: &TargetTree<'_>) -> Anchor {
+    code_of(evidence, tree).unwrap_or_else(|| Anchor {
+        path: raw
+            .locations
+            .first()
+            .map(|location| location.path.clone())
+            .unwrap_or_default(),
+        code: String::new(),
+        around: String::new(),
+        occurrence: 0,
+        lines: 0,
+    })
+}
