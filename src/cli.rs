@@ -157,15 +157,9 @@ pub(crate) enum Command {
         /// Only the settings, each with its origin
         #[arg(long, conflicts_with = "format")]
         config: bool,
-        /// What a push of the branch to this remote owes; without a name, to where it would go
-        #[arg(
-            long,
-            value_name = "REMOTE",
-            num_args = 0..=1,
-            default_missing_value = "",
-            conflicts_with_all = ["staged", "worktree", "commit", "range", "base"]
-        )]
-        push: Option<String>,
+        /// What a push of the branch would owe
+        #[arg(long, conflicts_with_all = ["staged", "worktree", "commit", "range", "base"])]
+        push: bool,
         /// How to print it
         #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
         format: Format,

@@ -90,7 +90,7 @@ pub fn run(cli: &Cli) -> ExitCode {
         }) => {
             let wanted = Wanted {
                 config: *config,
-                push: push.as_deref(),
+                push: *push,
                 format: *format,
             };
             commands::explain::run(scope, wanted, &ui)

@@ -1,34 +1,34 @@
 //! `deep-review explain`: what would be compared, who would read what, and which settings are in force.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::cli::{Format, ScopeArgs};
 use crate::config::Settings;
-use crate::error::{Exit, HintExt};
+use crate::error::Exit;
 use crate::explanation::{Explanation, MOST_COMMITS};
 use crate::page::{Page, Style};
 use crate::pipeline::{Asking, Scope, Session};
-use crate::pushed::PushedRef;
 use crate::report;
 use crate::rules::{RuleLevel, builtin_rules};
 use crate::ui::Ui;
 
 /// What is to be explained, besides its scope.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Wanted<'a> {
+pub(crate) struct Wanted {
     /// Only the settings.
     pub(crate) config: bool,
-    /// As if the branch were pushed there; empty for wherever it would go.
-    pub(crate) push: Option<&'a str>,
+    /// As if the branch were pushed.
+    pub(crate) push: bool,
     /// How to print it.
     pub(crate) format: Format,
 }
 
-pub(crate) fn run(scope: &ScopeArgs, wanted: Wanted<'_>, ui: &Ui) -> Result<Exit> {
+pub(crate) fn run(scope: &ScopeArgs, wanted: Wanted, ui: &Ui) -> Result<Exit> {
     let mut session = Session::open()?;
-    let scope = match wanted.push {
-        Some(remote) => as_pushed(&session, remote)?,
-        None => Scope::from(scope),
+    let scope = if wanted.push {
+        session.next_push()?
+    } else {
+        Scope::from(scope)
     };
     let (targets, _) = session.owed(&scope)?;
     if wanted.config {
@@ -52,40 +52,6 @@ pub(crate) fn run(scope: &ScopeArgs, wanted: Wanted<'_>, ui: &Ui) -> Result<Exit
         Format::Terminal => ui.result(&explanation.page()),
     }
     Ok(Exit::Pass)
-}
-
-/// The checked-out branch as a push under its own name would publish it. Where the remote's branch
-/// stands is taken from when it was last seen.
-fn as_pushed(session: &Session, remote: &str) -> Result<Scope> {
-    let head = session.repo.head()?;
-    let (branch, tip) = head
-        .branch()
-        .zip(head.tip())
-        .context("no branch with a commit is checked out")
-        .hint("check one out, or explain a `--range`")?;
-    let remote = match remote {
-        "" => session
-            .repo
-            .push_remote(Some(branch))
-            .context("no remote is configured to push to")
-            .hint("name one, as in `--push origin`")?,
-        named => named.to_owned(),
-    };
-    let there = session
-        .repo
-        .tip_of(&format!("refs/remotes/{remote}/{branch}"))?;
-    let full = format!("refs/heads/{branch}");
-    let pushed = PushedRef {
-        local: full.clone(),
-        local_id: tip,
-        remote: full,
-        remote_id: there.unwrap_or(tip.zero()),
-    };
-    Ok(Scope::Pushed {
-        refs: vec![pushed],
-        url: remote.clone(),
-        remote,
-    })
 }
 
 fn settings_page(settings: &Settings) -> Page {

@@ -139,7 +139,8 @@ fn subject(message: &[u8]) -> String {
         }
         subject.push_str(&String::from_utf8_lossy(line));
         if subject.len() > LONGEST_SUBJECT {
-            subject.truncate(subject.floor_char_boundary(LONGEST_SUBJECT));
+            let cut = (0..=LONGEST_SUBJECT).rfind(|end| subject.is_char_boundary(*end));
+            subject.truncate(cut.unwrap_or_default());
             break;
         }
     }
@@ -188,7 +189,7 @@ mod tests {
                 "" => Vec::new(),
                 named => vec![fixture.id(named)],
             };
-            let ours: String = repo
+            let ours: Vec<String> = repo
                 .log(&tip, &published, 100)
                 .unwrap()
                 .iter()
@@ -200,7 +201,7 @@ mod tests {
                 words.push(&hide);
             }
             let theirs = String::from_utf8(fixture.git(&words)).unwrap();
-            assert_eq!(ours, theirs, "{hidden:?}");
+            assert_eq!(ours.concat(), theirs, "{hidden:?}");
         }
         assert_eq!(repo.log(&tip, &[], 2).unwrap().len(), 2);
     }

@@ -6,7 +6,6 @@
 //! - `staged`: the index against HEAD, `worktree`, `scan`, `files`, `eol`: the files against HEAD
 //! - `renames`, `similarity`: which deletions and additions are one file
 //! - `patches`, `lines`: how the content of changed files differs
-//! - `contents`: many files at once
 //! - `abbreviation`: how many digits of an id Git prints
 //! - `history`: commits, merge bases, what is new; `log`: what commits say; `blame`: who last changed a line
 //! - `place`: where a repository stands on disk
@@ -14,7 +13,6 @@
 
 mod abbreviation;
 mod blame;
-mod contents;
 mod eol;
 mod files;
 #[cfg(test)]
@@ -334,6 +332,22 @@ fn drop_drivers(repo: &mut gix::Repository) -> Result<()> {
 mod tests {
     use super::fixture::Fixture;
     use super::*;
+
+    #[test]
+    fn the_files_of_a_tree_are_listed_in_order() {
+        let fixture = Fixture::new();
+        for path in ["b", "a/b", "a.b", "a/c/d"] {
+            fixture.write(path, path);
+        }
+        let commit = fixture.commit();
+        let repo = fixture.repo();
+        let files = repo.files(&repo.tree_of(&commit).unwrap()).unwrap();
+        let paths: Vec<_> = files
+            .iter()
+            .map(|entry| entry.path.to_str_lossy())
+            .collect();
+        assert_eq!(paths, ["a.b", "a/b", "a/c/d", "b"]);
+    }
 
     #[test]
     fn a_file_is_read_by_path_from_a_tree() {

@@ -317,10 +317,16 @@ fn what_can_t_be_opened_says_what_to_do() {
     assert!(hints(&error)[0].contains("git refs migrate"));
 }
 
-/// Run by the test below in an environment of its own: says what was opened.
+/// Switches the test below on, in a process of its own.
+const TELL: &str = "DEEP_REVIEW_TEST_TELL";
+
+/// Does nothing unless it is run again by [`discovered`], in an environment of its own; then it says
+/// what was opened.
 #[test]
-#[ignore = "a program for another test"]
-fn tell_what_is_discovered() {
+fn what_is_discovered_is_told_to_who_asks() {
+    if gix::path::env::var(TELL).is_none() {
+        return;
+    }
     match Repo::discover(Path::new(".")) {
         Ok(repo) => {
             let staged = repo.staged().unwrap();
@@ -343,13 +349,13 @@ fn discovered(directory: &Path, environment: &[(&str, &str)]) -> String {
     let output = command
         .args([
             "--exact",
-            "git::storage::tell_what_is_discovered",
-            "--ignored",
+            "git::storage::what_is_discovered_is_told_to_who_asks",
             "--nocapture",
         ])
         .current_dir(directory)
         .env_clear()
         .env("HOME", directory)
+        .env(TELL, "1")
         .env("GIT_CONFIG_NOSYSTEM", "1")
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
         .envs(environment.iter().copied())

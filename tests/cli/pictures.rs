@@ -291,6 +291,9 @@ fn the_explanation() {
     assert_snapshot!(said.stdout, @r#"
     topic against merge base with origin/main, [12 DIGITS]
     base tree [40 DIGITS]
+    owes 6 units: 1 listed, 4 reviewed, 1 rules only
+    [12 DIGITS] Write src/new.js
+    [12 DIGITS] Clean up
     A reviewed   remembered db/clean.sql
     A listed                logo.png  binary
     A rules only remembered package-lock.json  a lock file

@@ -171,6 +171,7 @@ fn remove(path: &std::path::Path) {
 
 /// A trap that this version of Git no longer walks into proves nothing; it is counted.
 #[track_caller]
+#[expect(clippy::print_stderr, reason = "who runs the tests should know")]
 fn tell_silent(silent: &[&str], of: usize) {
     if !silent.is_empty() {
         eprintln!("{} of {of} traps caught no Git: {silent:?}", silent.len());
