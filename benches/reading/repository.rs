@@ -11,6 +11,8 @@ use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
 const FILES: usize = 50_000;
+/// How many different lines files are made of.
+const LINES: usize = 1 << 31;
 /// How many files a commit edits.
 const EDITS: usize = 5;
 const WIDE: usize = 10_000;
@@ -212,24 +214,26 @@ fn path(file: usize) -> String {
     format!("src/part{part:02}/area{area:02}/file{:02}.rs", file % 100)
 }
 
-/// The text of a file after so many edits, each of which changes one line and adds another.
+/// The text of a file after so many edits, each of which changes one line and adds another. No two files
+/// have much in common, as otherwise packs would chain them all, which real ones don't.
 fn text(file: usize, version: usize) -> String {
     let mut random = Random::new(file);
     let mut lines: Vec<usize> = (0..20 + random.below(40))
-        .map(|_| random.below(1 << 30))
+        .map(|_| random.below(LINES))
         .collect();
     for _ in 0..version {
         let at = random.below(lines.len());
-        lines[at] = random.below(1 << 30);
-        lines.insert(random.below(lines.len()), random.below(1 << 30));
+        lines[at] = random.below(LINES);
+        lines.insert(random.below(lines.len()), random.below(LINES));
     }
     let mut text = format!("fn file_{file}() {{\n");
-    for (nth, line) in lines.iter().enumerate() {
+    for line in &lines {
+        let (word, other) = (line >> 20, line.wrapping_mul(0x9e37_79b9) & 0xff_ffff);
         let done = match line % 5 {
-            0 => writeln!(text, "    if value > {line} {{ return; }}"),
-            1 => writeln!(text, "    let value = step({nth}, {line});"),
-            2 => writeln!(text, "}}\n\nfn part_{line}(value: usize) {{"),
-            _ => writeln!(text, "    call_{}(value, {line});", line % 97),
+            0 => writeln!(text, "    if v{word:x} > {line} {{"),
+            1 => writeln!(text, "    let v{word:x} = s{other:x};"),
+            2 => writeln!(text, "}}\n\nfn f{other:x}(v{word:x}: u8) {{"),
+            _ => writeln!(text, "    c{word:x}(v{other:x}, {line});"),
         };
         done.expect("a string takes all that is written to it");
     }
