@@ -128,7 +128,7 @@ impl Mode {
 }
 
 /// One side of a change: a path with the mode and object that stand there.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Entry {
     /// Where it stands in its tree.
     pub(crate) path: RepoPath,
@@ -139,7 +139,7 @@ pub(crate) struct Entry {
 }
 
 /// What happened to one file between the base tree and the head tree.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Change {
     /// Only the head has it.
     Added(Entry),

@@ -106,11 +106,12 @@ impl Session {
             }
             None => Vec::new(),
         };
+        let of_head: HashSet<&Change> = head.iter().collect();
         let mut history = Vec::new();
         for commit in &target.commits {
             for change in self.commit_changes(commit)? {
                 // The same content at the same place is the same unit, whoever changed it.
-                if !head.contains(&change) {
+                if !of_head.contains(&change) {
                     history.push((commit.id, change));
                 }
             }
