@@ -99,7 +99,9 @@ impl Pairing {
             by_id.entry(file.entry.id).or_default().push(index);
         }
         if looked_at_backwards(self.old.len()) {
-            by_id.values_mut().for_each(|equal| equal.reverse());
+            for equal in by_id.values_mut() {
+                equal.reverse();
+            }
         }
         for new in 0..self.new.len() {
             let target = &self.new[new];
