@@ -99,6 +99,10 @@ impl Pairing {
             by_id.entry(file.entry.id).or_default().push(index);
         }
         if looked_at_backwards(self.old.len()) {
+            #[expect(
+                clippy::iter_over_hash_type,
+                reason = "each list is turned around by itself"
+            )]
             for equal in by_id.values_mut() {
                 equal.reverse();
             }
