@@ -237,6 +237,7 @@ fn the_list_of_findings() {
 
       at    src/cart.js:2
       code    debugger;
+      line  last changed by this change, in commit [12 DIGITS]: Clean up
       by    rules · debugger-leftover
       state deferred until [DATE] by Ada <ada@example.org> on [DATE]: issue 12
 
