@@ -94,9 +94,9 @@ fn push(local_id: Oid, remote: &str, remote_id: Oid) -> PushedRef {
     }
 }
 
-fn only(owing: Vec<Owing>) -> Target {
-    match owing.as_slice() {
-        [Owing::Review(target)] => (**target).clone(),
+fn only(mut owing: Vec<Owing>) -> Target {
+    match (owing.pop(), owing.as_slice()) {
+        (Some(Owing::Review(target)), []) => *target,
         other => panic!("{other:?}"),
     }
 }
