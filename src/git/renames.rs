@@ -95,17 +95,17 @@ impl Pairing {
     /// Equal contents first, those with the same file name preferred.
     fn pair_equal(&mut self) {
         let mut by_id: HashMap<Oid, Vec<usize>> = HashMap::new();
-        for (index, file) in self.old.iter().enumerate() {
-            by_id.entry(file.entry.id).or_default().push(index);
-        }
-        if looked_at_backwards(self.old.len()) {
-            #[expect(
-                clippy::iter_over_hash_type,
-                reason = "each list is turned around by itself"
-            )]
-            for equal in by_id.values_mut() {
-                equal.reverse();
-            }
+        let backwards = looked_at_backwards(self.old.len());
+        for nth in 0..self.old.len() {
+            let index = if backwards {
+                self.old.len() - 1 - nth
+            } else {
+                nth
+            };
+            by_id
+                .entry(self.old[index].entry.id)
+                .or_default()
+                .push(index);
         }
         for new in 0..self.new.len() {
             let target = &self.new[new];
