@@ -8,7 +8,7 @@
 //!
 //! - The story is told once, top to bottom: [`pipeline`].
 //! - Plain values that every room uses: [`finding`], [`diff`], [`receipt`], [`page`], [`error`].
-//! - The doors, the only modules that touch the outside: [`git`], [`store`], [`process`], [`env`],
+//! - The doors, the only modules that touch the outside: [`git`], [`store`], [`process`], [`mod@env`],
 //!   [`ui`], and [`hooks`] for the hooks' files.
 //! - The rooms: [`config`] (what is in force), [`pushed`] and [`owed`] (what must be reviewed),
 //!   [`units`] (how each file is treated), [`change_set`] (a change for people and programs),

@@ -66,7 +66,7 @@ impl History {
     }
 
     fn one(&self, pushed: &PushedRef) -> Target {
-        only(self.owes(std::slice::from_ref(pushed)))
+        only(&self.owes(std::slice::from_ref(pushed)))
     }
 }
 
@@ -94,8 +94,8 @@ fn push(local_id: Oid, remote: &str, remote_id: Oid) -> PushedRef {
     }
 }
 
-fn only(owing: Vec<Owing>) -> Target {
-    match owing.as_slice() {
+fn only(owing: &[Owing]) -> Target {
+    match owing {
         [Owing::Review(target)] => (**target).clone(),
         other => panic!("{other:?}"),
     }
@@ -228,7 +228,7 @@ fn refs_that_owe_the_same_share_a_review() {
         push(history.d, "refs/heads/x", zero()),
         push(history.d, "refs/heads/y", zero()),
     ]);
-    assert_eq!(only(owing).name, "x, y");
+    assert_eq!(only(&owing).name, "x, y");
 }
 
 #[test]
@@ -239,7 +239,7 @@ fn a_remote_known_by_url_or_by_nothing_is_compared_with_what_is_known() {
         "https://example.org/x.git",
         "https://elsewhere.example/y.git",
     ] {
-        let target = only(history.owes_to(remote, &[new()]));
+        let target = only(&history.owes_to(remote, &[new()]));
         assert_eq!(target.base.commit, Some(history.a), "{remote}");
     }
 }

@@ -227,7 +227,7 @@ fn the_list_of_findings() {
     let list = repo.deep_review(["findings"]).code(0);
     let one = repo.deep_review(["findings", "show", "I1"]).code(0);
     let _filtered = filtered(&sandbox).bind_to_scope();
-    assert_snapshot!(format!("{}\n{}", list.stdout, one.stdout), @r#"
+    assert_snapshot!(format!("{}\n{}", list.stdout, one.stdout), @"
     review [TIME]-topic
     C1  owpyqpvq critical   open           db/clean.sql:1  this deletes a table: write a migration that…
     I1  sqyqwpnr important  deferred       src/cart.js:2  `debugger` statement left in the code
@@ -237,6 +237,7 @@ fn the_list_of_findings() {
 
       at    src/cart.js:2
       code    debugger;
+      line  last changed by this change, in commit [12 DIGITS]: Clean up
       by    rules · debugger-leftover
       state deferred until [DATE] by Ada <ada@example.org> on [DATE]: issue 12
 
@@ -244,7 +245,7 @@ fn the_list_of_findings() {
       the process, or shows what was meant for the author alone.
 
       Remove the call.
-    "#);
+    ");
 }
 
 #[test]
