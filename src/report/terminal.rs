@@ -185,7 +185,7 @@ fn finding_entry(page: &mut Page, standing: &Standing, width: usize) {
     // A configured rule says the same in both.
     let explanation = first_paragraph(&finding.body);
     if explanation != finding.title {
-        page.prose(Style::Plain, 6, width.min(100), explanation);
+        page.prose(Style::Plain, 6, width.min(100), &explanation);
     }
     voices::evidence(page, finding, width);
     page.line(
@@ -466,8 +466,21 @@ fn heading(severity: Severity, number: usize) -> String {
     }
 }
 
-fn first_paragraph(body: &str) -> &str {
-    body.split("\n\n").next().unwrap_or_default()
+/// The first paragraph of prose: fenced code is quoted already.
+fn first_paragraph(body: &str) -> String {
+    let mut fenced = false;
+    let mut paragraph: Vec<&str> = Vec::new();
+    for line in body.lines() {
+        let is_fence = line.trim_start().starts_with("```");
+        if !fenced && (is_fence || line.trim().is_empty()) && !paragraph.is_empty() {
+            break;
+        }
+        if !fenced && !is_fence && !line.trim().is_empty() {
+            paragraph.push(line);
+        }
+        fenced ^= is_fence;
+    }
+    paragraph.join("\n")
 }
 
 fn count(number: usize, one: &str, many: &str) -> String {
@@ -484,4 +497,17 @@ fn some_of(names: &[String]) -> Cow<'_, str> {
         names.len() - NAMED_PATHS
     )
     .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_is_no_explanation() {
+        let body = "```py\npay()\n\nmore()\n```\n\nIt pays\ntwice.\n\nMore.";
+        assert_eq!(first_paragraph(body), "It pays\ntwice.");
+        assert_eq!(first_paragraph("Plain.\n```\nx\n```"), "Plain.");
+        assert_eq!(first_paragraph("```\nunclosed"), "");
+    }
 }
