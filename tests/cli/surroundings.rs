@@ -250,7 +250,7 @@ fn a_push_is_held_with_the_remedy_when_the_program_is_gone() {
     let (repo, remote) = sandbox.cloned();
     let program = sandbox.path("it's here/deep-review");
     fs::create_dir(program.parent().unwrap()).unwrap();
-    fs::copy(PROGRAM, &program).unwrap();
+    sandbox.copy(PROGRAM, &program);
     repo.call(&program).arg("install").run().code(0);
     repo.commit_file("cart.js", SOUND);
     let path = search_path_without_us(&sandbox);

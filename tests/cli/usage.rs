@@ -154,7 +154,7 @@ fn git_deep_review_gives_the_arguments_and_the_exit_code_on() {
         .says("`a b`");
     let alone = sandbox.path("alone/git-deep-review");
     fs::create_dir(sandbox.path("alone")).unwrap();
-    fs::copy(COMPANION, &alone).unwrap();
+    sandbox.copy(COMPANION, &alone);
     repo.call(&alone)
         .env("PATH", "/nowhere")
         .run()

@@ -65,6 +65,12 @@ impl Sandbox {
         Call::new(program.as_ref(), self.root.path(), &self.environment())
     }
 
+    /// Copies a program. Another process does it: a child that a test beside this one starts meanwhile
+    /// would inherit the file open for writing, and then it could not be run (`ETXTBSY`).
+    pub(crate) fn copy(&self, from: impl AsRef<OsStr>, to: impl AsRef<OsStr>) {
+        self.call("cp").arg(from).arg(to).run().code(0);
+    }
+
     /// `deep-review` in it, outside any repository.
     pub(crate) fn deep_review<W: AsRef<OsStr>>(&self, words: impl IntoIterator<Item = W>) -> Said {
         self.call(PROGRAM).args(words).run()
