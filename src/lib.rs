@@ -11,7 +11,7 @@
 //! - The doors, the only modules that touch the outside: [`git`], [`store`], [`process`], [`mod@env`],
 //!   [`ui`], and [`hooks`] for the hooks' files.
 //! - The rooms: [`config`] (what is in force), [`pushed`] and [`owed`] (what must be reviewed),
-//!   [`units`] (how each file is treated), [`change_set`] (a change for people and programs),
+//!   [`units`] (how each file is treated), [`agents`] (who else reads it), [`change_set`] (a change for people and programs),
 //!   [`rules`] (the built-in reviewer), [`parse`] (what an agent replied), [`ground`] (what the code
 //!   says to it), [`consolidate`] (one finding of many voices), [`ledger`] (what was decided), [`gate`]
 //!   (may it leave?), [`report`] (one value, several renderings), [`explanation`] (who would read what).
@@ -19,6 +19,7 @@
 //!
 //! Rooms call doors and use plain values; only the pipeline and the commands call rooms.
 
+mod agents;
 mod change_set;
 mod cli;
 mod commands;
