@@ -27,6 +27,27 @@ pub(crate) enum EvidencePolicy {
     Any,
 }
 
+/// What an answer counts that an agent gave under other rules for reviewers, or against another base.
+/// Ordered: a later one asks for more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Stale {
+    /// As much as before, and it is said.
+    Accept,
+    /// Nothing: the unit is reviewed again.
+    Review,
+}
+
+/// What happens to a change whose review was not asked for because a limit was spent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum OnBudget {
+    /// It is held.
+    Block,
+    /// The built-in rules decide, and it is said to be not reviewed by agents.
+    RulesOnly,
+}
+
 /// The part of the settings the gate goes by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Policy {

@@ -48,6 +48,8 @@ pub(crate) struct Agent {
     /// The program and its arguments, for `command`; for known programs a path to use instead of the one
     /// on PATH.
     pub(crate) command: Vec<String>,
+    /// False if secrets in the code may reach it, as with a model on this machine.
+    pub(crate) redact: bool,
 }
 
 impl AgentKind {
