@@ -452,6 +452,7 @@ impl Reading {
                 program: env!("CARGO_PKG_VERSION").to_owned(),
                 findings: unit.raw.clone().unwrap_or_default(),
                 handed_in: None,
+                asked: None,
             })
             .collect()
     }

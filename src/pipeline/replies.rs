@@ -153,6 +153,7 @@ impl Heard {
                         accounted: accounted[index],
                         anchors,
                     }),
+                    asked: None,
                 }
             })
             .collect()
