@@ -7,7 +7,7 @@
 //! ```
 //!
 //! - The story is told once, top to bottom: [`pipeline`].
-//! - Plain values that every room uses: [`finding`], [`diff`], [`receipt`], [`page`], [`error`].
+//! - Plain values that every room uses: [`finding`], [`diff`], [`receipt`], [`progress`], [`page`], [`error`].
 //! - The doors, the only modules that touch the outside: [`git`], [`store`], [`process`], [`mod@env`],
 //!   [`ui`], and [`hooks`] for the hooks' files.
 //! - The rooms: [`config`] (what is in force), [`pushed`] and [`owed`] (what must be reviewed),
@@ -40,6 +40,7 @@ mod page;
 mod parse;
 mod pipeline;
 mod process;
+mod progress;
 mod pushed;
 mod receipt;
 mod report;
