@@ -37,6 +37,8 @@ pub(crate) struct Session {
     pub(crate) agents: Vec<Agent>,
     /// What a review may take.
     pub(crate) limits: Limits,
+    /// The agents to ask in this run, if they were named.
+    pub(crate) named_agents: Option<Vec<String>>,
     user: Option<ConfigFile>,
     warnings: Vec<String>,
 }
@@ -90,6 +92,7 @@ impl Session {
             now: Timestamp::now(),
             agents: config::agents(user.as_ref())?,
             limits: config::limits(user.as_ref())?,
+            named_agents: None,
             user,
             warnings,
         })
