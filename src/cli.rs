@@ -109,6 +109,11 @@ pub(crate) struct ReviewArgs {
     /// per name; a second pass of an agent has a name of its own, as in claude.2.
     #[arg(long = "review", value_name = "NAME=FILE")]
     pub(crate) reviews: Vec<String>,
+    /// Ask this agent in this run, instead of those enabled here; may be given several times
+    ///
+    /// Changed code is sent to where it runs. `none` asks nobody but the built-in rules.
+    #[arg(short, long = "agent", value_name = "AGENT")]
+    pub(crate) agents: Vec<String>,
     /// Read everything again, whatever is remembered
     #[arg(long)]
     pub(crate) fresh: bool,
@@ -236,6 +241,18 @@ pub(crate) enum HookEvent {
         remote: String,
         /// The remote's URL
         url: String,
+    },
+    /// Asks the agents about a push in the background; started by the hook, which waits for it
+    #[command(hide = true)]
+    Review {
+        /// What the hook finds it by
+        key: String,
+        /// The remote's name, or its URL
+        remote: String,
+        /// The remote's URL
+        url: String,
+        /// Git's lines
+        lines: String,
     },
 }
 

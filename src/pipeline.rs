@@ -108,6 +108,8 @@ pub(crate) enum Asking {
     Missing,
     /// For everything again.
     Everything,
+    /// The rules reviewer only, for whatever it has no receipt for.
+    Rules,
     /// For nothing: only what is known counts, and nothing is written.
     Nothing,
 }

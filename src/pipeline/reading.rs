@@ -193,7 +193,7 @@ impl Session {
             self.warn(warning);
         }
         let known = match asking {
-            Asking::Missing => self.store.receipt_keys().unwrap_or_default(),
+            Asking::Missing | Asking::Rules => self.store.receipt_keys().unwrap_or_default(),
             Asking::Everything | Asking::Nothing => HashSet::new(),
         };
         let limits = ReadLimits {

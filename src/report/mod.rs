@@ -201,6 +201,18 @@ impl Report {
         standing
     }
 
+    /// True if nothing holds the change but answers of agents that could still be asked for.
+    pub(crate) fn awaits_agents(&self) -> bool {
+        let Verdict::Inconclusive { not_reviewed } = &self.verdict else {
+            return false;
+        };
+        not_reviewed.iter().any(|unit| {
+            unit.agents
+                .iter()
+                .any(|agent| agent != crate::finding::RULES)
+        })
+    }
+
     /// The branch it is about, or the scope if it is about none.
     pub(crate) fn target_name(&self) -> &str {
         self.targets
