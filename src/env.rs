@@ -285,6 +285,11 @@ pub(crate) fn state_dir() -> anyhow::Result<PathBuf> {
     Ok(state.join("deep-review"))
 }
 
+/// Where snapshots are kept while they are in use: `$XDG_CACHE_HOME/deep-review/`.
+pub(crate) fn cache_dir() -> anyhow::Result<PathBuf> {
+    Ok(directories()?.cache_dir().join("deep-review"))
+}
+
 fn directories() -> anyhow::Result<etcetera::base_strategy::Xdg> {
     etcetera::base_strategy::Xdg::new()
         .map_err(|error| anyhow::anyhow!("{error}"))

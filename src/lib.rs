@@ -9,7 +9,7 @@
 //! - The story is told once, top to bottom: [`pipeline`].
 //! - Plain values that every room uses: [`finding`], [`diff`], [`receipt`], [`progress`], [`page`], [`error`].
 //! - The doors, the only modules that touch the outside: [`git`], [`store`], [`process`], [`mod@env`],
-//!   [`ui`], and [`hooks`] for the hooks' files.
+//!   [`ui`], [`hooks`] for the hooks' files, and [`snapshot`] for what agents read.
 //! - The rooms: [`config`] (what is in force), [`pushed`] and [`owed`] (what must be reviewed),
 //!   [`units`] (how each file is treated), [`agents`] (who else reads it), [`change_set`] (a change for people and programs),
 //!   [`rules`] (the built-in reviewer), [`parse`] (what an agent replied), [`ground`] (what the code
@@ -45,6 +45,7 @@ mod pushed;
 mod receipt;
 mod report;
 mod rules;
+mod snapshot;
 mod store;
 mod ui;
 mod units;

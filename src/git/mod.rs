@@ -10,15 +10,21 @@
 //! - `history`: commits, merge bases, what is new; `log`: what commits say; `blame`: who last changed a line
 //! - `place`: where a repository stands on disk
 //! - `refs`: HEAD, remotes, what is known of their branches
+//! - `listing`, `contents`: all files of a tree, hostile names marked, and their contents in parallel
+//! - `lend`, `index_file`, `writing`: what a snapshot's own repository is made of
 
 mod abbreviation;
 mod blame;
+mod contents;
 mod eol;
 mod files;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod history;
+mod index_file;
+mod lend;
 mod lines;
+mod listing;
 mod log;
 mod objects;
 #[cfg(test)]
@@ -37,6 +43,7 @@ mod staged;
 mod storage;
 mod trees;
 mod worktree;
+mod writing;
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -50,11 +57,15 @@ use crate::diff::unified::Names;
 use crate::diff::{Change, Entry, Mode, Oid, RepoPath};
 use crate::error::HintExt;
 
+pub(crate) use contents::Contents;
 pub(crate) use history::{Commit, Peeled};
+pub(crate) use index_file::FileStat;
+pub(crate) use listing::Listed;
 pub(crate) use log::Logged;
 pub(crate) use patches::ReadLimits;
 pub(crate) use refs::TrackingRef;
 pub(crate) use worktree::Masked;
+pub(crate) use writing::Copied;
 
 use objects::{FileBlobs, Objects, harden, plain};
 use place::tidy;
