@@ -21,7 +21,6 @@ use anyhow::{Context, Result, anyhow};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
-use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
 
 use super::Program;
@@ -273,7 +272,7 @@ impl Watch<'_> {
 /// Waits for all children, own and adopted, in a thread: tells how the program ended, and closes when
 /// there is no child any more.
 fn reaper(program: Pid) -> Result<io::PipeReader> {
-    let (told, tell) = pipe_with(PipeFlags::CLOEXEC).context("cannot open a pipe to the reaper")?;
+    let (told, mut tell) = io::pipe().context("cannot open a pipe to the reaper")?;
     thread::Builder::new()
         .name("reaper".to_owned())
         .spawn(move || {
@@ -281,7 +280,7 @@ fn reaper(program: Pid) -> Result<io::PipeReader> {
                 match rustix::process::wait(WaitOptions::empty()) {
                     Ok(Some((pid, status))) if pid == program => {
                         // Five bytes fit into any pipe.
-                        let _ = rustix::io::write(&tell, &notice(status).bytes());
+                        let _ = tell.write_all(&notice(status).bytes());
                     }
                     Ok(_) | Err(Errno::INTR) => {}
                     Err(_) => return,
@@ -289,7 +288,7 @@ fn reaper(program: Pid) -> Result<io::PipeReader> {
             }
         })
         .context("cannot start the reaper")?;
-    Ok(told.into())
+    Ok(told)
 }
 
 fn notice(status: WaitStatus) -> Notice {
