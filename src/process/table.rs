@@ -101,13 +101,12 @@ pub(super) fn signal(to: &Process, signal: Signal) {
 /// Who is stopped starts nobody else, so its children can be listed at leisure. Who lost its parent
 /// meanwhile is below again the next time, if the process is a subreaper.
 pub(super) fn kill_below(root: Pid) -> io::Result<usize> {
-    let found = match stopped_below(root) {
-        Some(found) => found,
-        None => {
-            let found = below(&read()?, &[root]);
-            signal_all(&found, Signal::STOP);
-            found
-        }
+    let found = if let Some(found) = stopped_below(root) {
+        found
+    } else {
+        let found = below(&read()?, &[root]);
+        signal_all(&found, Signal::STOP);
+        found
     };
     signal_all(&found, Signal::KILL);
     Ok(running(&found))
