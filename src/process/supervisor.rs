@@ -32,7 +32,7 @@ use crate::error::{Exit, HintExt};
 
 /// How long killing may take before what is left is given up: it is of another user, or stuck in the
 /// kernel.
-pub(super) const KILLING: Duration = Duration::from_secs(10);
+pub(super) const KILLING: Duration = Duration::from_secs(30);
 
 /// Does what the process at the other end of standard input asks, and ends when that is done.
 pub(crate) fn serve() -> Result<Exit> {
@@ -200,7 +200,7 @@ impl Watch<'_> {
             } else {
                 told
             };
-            pause = (pause * 2).min(Duration::from_millis(50));
+            pause = (pause * 2).min(Duration::from_millis(20));
         }
         Ok(())
     }
@@ -245,16 +245,13 @@ impl Watch<'_> {
     /// Kills all that are below now; returns how many those are.
     #[cfg(target_os = "linux")]
     fn kill(&self) -> i32 {
-        let Ok(table) = table::read() else {
+        let Ok(below) = table::kill_below(rustix::process::getpid()) else {
+            // Without a process table, as elsewhere.
             self.kill_group();
             return 1;
         };
-        let below = table::below(&table, &[rustix::process::getpid()]);
-        table::kill(&below);
         // Somebody is there, or the reaper would have said so: it may be hidden from us.
-        i32::try_from(table::running(&below))
-            .unwrap_or(i32::MAX)
-            .max(1)
+        i32::try_from(below).unwrap_or(i32::MAX).max(1)
     }
 
     #[cfg(not(target_os = "linux"))]
