@@ -3,11 +3,14 @@
 //!
 //! The slow way asks agents for what is missing and writes the store; the fast way only reads it.
 
+mod described;
 mod explained;
+mod gathering;
 mod joining;
 mod known;
 mod opinions;
 mod reading;
+mod replay;
 mod replies;
 mod rounds;
 mod session;
@@ -22,7 +25,7 @@ use crate::gate::{self, Policy};
 use crate::ledger::{self, Decision, Surroundings, UnitFindings};
 use crate::owed::Target;
 use crate::pushed::PushedRef;
-use crate::report::{self, AgentReport, BaseReport, Positions, Report, Standing, TargetReport};
+use crate::report::{BaseReport, Positions, Report, Standing, TargetReport};
 use crate::rules::RuleLevel;
 
 pub(crate) use explained::Explained;
@@ -30,9 +33,11 @@ pub(crate) use known::{Known, Unnamed};
 pub(crate) use replies::Reply;
 pub(crate) use session::{InForce, Session, Stands};
 
+use gathering::Gathering;
 use joining::Joined;
 use opinions::Opinions;
 use reading::{ReadUnit, Reading};
+use replay::Record;
 use session::rule_set;
 use tree::Sides;
 
@@ -112,14 +117,8 @@ impl Session {
     ) -> Result<Report> {
         let (targets, nothing) = self.owed(scope)?;
         let decisions = self.decisions()?;
-        let mut reports = Vec::new();
-        let mut positions = Positions::default();
-        let mut agents = vec![AgentReport {
-            name: crate::rules::AGENT.to_owned(),
-            ..AgentReport::default()
-        }];
-        let mut aside = Joined::default();
-        let mut failed = Vec::new();
+        let mut gathering = Gathering::new(&decisions);
+        let mut record = Record::new(replies);
         for mut target in targets {
             let change_set = self.change_set(&target)?;
             target.notes.extend(change_set.notes.iter().cloned());
@@ -128,50 +127,22 @@ impl Session {
             let reading = self.read(&target, change_set, &in_force.settings, &rules, asking)?;
             self.store_receipts(&reading, asking);
             let opinions = self.opinions(&target, &reading, &in_force.settings, replies, asking)?;
-            agents[0].read += reading.fresh.len();
-            agents[0].remembered += reading.remembered;
-            report::add_up(&mut agents, &opinions.agents);
-            for (unheard, _) in &opinions.failed {
-                if !failed.contains(unheard) {
-                    failed.push(unheard.clone());
-                }
-            }
-            let mut joined = joined(&in_force, &reading, &opinions);
-            let findings = std::mem::take(&mut joined.findings);
-            reports.push(self.judge(
+            record.add(&target, &reading, &opinions);
+            self.gather(
+                &mut gathering,
                 &target,
                 &in_force,
                 &reading,
                 &opinions,
-                findings,
-                &decisions,
-                &mut positions,
-            )?);
-            aside.take_over(joined);
+                asking,
+            )?;
         }
-        let mut report = Report {
-            schema: report::SCHEMA,
-            program: env!("CARGO_PKG_VERSION").to_owned(),
-            id: None,
-            at: self.now,
-            scope: scope.name().to_owned(),
-            verdict: report::combine(
-                &reports
-                    .iter()
-                    .map(|target| &target.verdict)
-                    .collect::<Vec<_>>(),
-            ),
-            agents,
-            targets: reports,
-            observations: aside.observations,
-            dropped: aside.dropped,
-            maybe_same: aside.maybe_same,
-            failed,
-            nothing,
-            warnings: self.take_warnings(),
-        };
+        let mut report = self.report_of(gathering, scope.name(), nothing);
         if asking != Asking::Nothing {
-            self.keep(&mut report, replies);
+            self.place_in_history(&mut report);
+            report.millis = self.millis_since_start();
+            report.complete();
+            self.keep(&mut report, replies, &record);
         }
         Ok(report)
     }
@@ -231,6 +202,7 @@ impl Session {
             head: target.head.commit().map(|id| id.to_string()),
             protected: target.protected,
             commits: target.commits.len(),
+            log: Vec::new(),
             units: reading
                 .units
                 .iter()
@@ -243,6 +215,7 @@ impl Session {
                     without_evidence: !gate::may_block(&finding, policy.evidence),
                     finding,
                     state,
+                    excerpts: Vec::new(),
                 })
                 .collect(),
             blocks_from: policy.block,

@@ -20,7 +20,7 @@ use crate::ground::{Grounds, Side};
 use crate::ledger;
 use crate::owed::Target;
 use crate::receipt::Receipt;
-use crate::report::{AgentReport, FailedAgent};
+use crate::report::{AgentReport, FailedAgent, Said};
 use crate::rules;
 
 /// What agents said, each raw finding once, in an order that depends on nothing but what was said.
@@ -38,6 +38,10 @@ pub(super) struct Opinions {
     pub(super) failed: Vec<(FailedAgent, Vec<RawFinding>)>,
     /// What was said of a change that has no unit to keep it with.
     pub(super) idle: Vec<RawFinding>,
+    /// What was said besides findings, in new replies.
+    pub(super) said: Vec<Said>,
+    /// The receipts of earlier replies that were looked at.
+    pub(super) remembered: Vec<Receipt>,
     read_by: BTreeMap<UnitKey, Vec<String>>,
 }
 
@@ -58,7 +62,6 @@ impl Session {
         replies: &[Reply],
         asking: Asking,
     ) -> Result<Opinions> {
-        let (heard, unheard) = heard(replies);
         let units: Vec<(UnitKey, &RepoPath)> = reading
             .counting()
             .into_iter()
@@ -73,20 +76,41 @@ impl Session {
                 "{unusable} receipts of handed-in reviews were damaged or not sealed by this user, and count for nothing"
             ));
         }
+        let (opinions, fresh) = self.opinions_of(target, reading, settings, replies, known)?;
+        if asking != Asking::Nothing
+            && !fresh.is_empty()
+            && let Err(error) = self.store.add_handed_in(&fresh)
+        {
+            self.warn(format!("not remembered: {error:#}"));
+        }
+        Ok(opinions)
+    }
+
+    /// What the replies and the receipts of earlier ones come to, with the receipts for the replies.
+    pub(super) fn opinions_of(
+        &self,
+        target: &Target,
+        reading: &Reading,
+        settings: &Settings,
+        replies: &[Reply],
+        known: Vec<Receipt>,
+    ) -> Result<(Opinions, Vec<Receipt>)> {
+        let (heard, unheard) = heard(replies);
         let mut opinions = Opinions {
             failed: unheard
                 .into_iter()
                 .map(|it| (it.failed, it.findings))
                 .collect(),
+            said: heard.iter().filter_map(Heard::said).collect(),
             ..Opinions::default()
         };
-        if units.is_empty() {
+        if reading.counting().is_empty() {
             let findings = heard.into_iter().flat_map(|it| it.review.findings);
             opinions.idle = findings.collect();
-            return Ok(opinions);
+            return Ok((opinions, Vec::new()));
         }
         if heard.is_empty() && known.is_empty() {
-            return Ok(opinions);
+            return Ok((opinions, Vec::new()));
         }
         let named: Vec<&RawFinding> = heard
             .iter()
@@ -102,12 +126,8 @@ impl Session {
             .flat_map(|heard| heard.receipts(&grounds, &tree, reading, self.now))
             .collect();
         opinions.recall(&known, &fresh, reading, &grounds, &tree);
-        if asking != Asking::Nothing
-            && let Err(error) = self.store.add_handed_in(&fresh)
-        {
-            self.warn(format!("not remembered: {error:#}"));
-        }
-        Ok(opinions)
+        opinions.remembered = known;
+        Ok((opinions, fresh))
     }
 }
 
