@@ -79,6 +79,20 @@ pub(crate) enum Format {
     Json,
 }
 
+/// How to print a report.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// For people at a terminal: what matters
+    #[default]
+    Terminal,
+    /// For people: all of it, as a document
+    Markdown,
+    /// For programs: all of it; `report --schema` describes it
+    Json,
+    /// For code scanning and editors: the findings, as SARIF 2.1.0
+    Sarif,
+}
+
 /// How to print a change set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum PatchFormat {
@@ -119,7 +133,7 @@ pub(crate) struct ReviewArgs {
     pub(crate) fresh: bool,
     /// How to print the report
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
-    pub(crate) format: Format,
+    pub(crate) format: ReportFormat,
     /// Write the report to a file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
@@ -144,6 +158,8 @@ pub(crate) enum Command {
     },
     /// List findings, or show one
     Findings(FindingsArgs),
+    /// Show a review that is remembered again, in any format
+    Report(ReportArgs),
     /// Decide about findings
     Resolve(ResolveArgs),
     /// Take decisions back
@@ -291,6 +307,39 @@ pub(crate) enum AgentsCommand {
         #[arg(required = true, value_name = "NAME")]
         names: Vec<String>,
     },
+}
+
+const REPORT_EXAMPLES: &str = "\
+Examples:
+  deep-review report                              the newest review of this branch
+  deep-review report --format markdown -o r.md    all of it, as a document
+  deep-review report --list                       what there is
+  deep-review report --replay --format json       computed again from what the agents said";
+
+/// `report`.
+#[derive(Debug, Args)]
+#[command(after_help = REPORT_EXAMPLES)]
+pub(crate) struct ReportArgs {
+    /// Its name, or the beginning of it; the newest review of this branch if none is given
+    #[arg(value_name = "ID")]
+    pub(crate) id: Option<String>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) format: ReportFormat,
+    /// Write it to a file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Compute everything again from the raw reviews, without asking anybody
+    ///
+    /// Decisions made since then do not count, and nothing is written to the store.
+    #[arg(long)]
+    pub(crate) replay: bool,
+    /// Instead: list the reviews that are remembered, newest first; as a table, or as JSON
+    #[arg(long, conflicts_with_all = ["id", "replay", "schema"])]
+    pub(crate) list: bool,
+    /// Instead: print the JSON Schema of the JSON format
+    #[arg(long, conflicts_with_all = ["id", "replay", "format"])]
+    pub(crate) schema: bool,
 }
 
 /// `findings`.

@@ -77,6 +77,7 @@ pub fn run(cli: &Cli) -> ExitCode {
         Some(Command::Gate { scope, format }) => commands::gate::run(scope, *format, &ui),
         Some(Command::Status { format }) => commands::status::run(*format, &ui),
         Some(Command::Findings(arguments)) => commands::findings::run(arguments, &ui),
+        Some(Command::Report(arguments)) => commands::report::run(arguments, &ui),
         Some(Command::Resolve(arguments)) => commands::resolve::run(arguments, &ui),
         Some(Command::Reopen { ids, message }) => {
             commands::resolve::reopen(ids, message.as_deref(), &ui)

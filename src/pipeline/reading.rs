@@ -394,6 +394,18 @@ impl Reading {
         ReceiptKey::new(&unit.key, self.specs.for_unit(unit.commit.as_ref()))
     }
 
+    /// Lets the rules reviewer say what it said in another reading of the same units: `said` by key,
+    /// and nothing of the units it has no findings of.
+    pub(super) fn say_again(&mut self, said: impl Fn(&UnitKey) -> Option<Vec<RawFinding>>) {
+        for unit in &mut self.units {
+            let raw = said(&unit.key);
+            unit.raw = match raw {
+                None if unit.is_owed() => Some(Vec::new()),
+                raw => raw,
+            };
+        }
+    }
+
     /// How many units the target has that the remote does not.
     pub(super) fn new_units(&self) -> usize {
         self.units

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::reading::Reading;
+use super::replay::Record;
 use super::replies::Reply;
 use super::{Asking, Scope};
 use crate::agents::Agent;
@@ -391,8 +392,14 @@ impl Session {
         }
     }
 
-    /// Keeps the report if it says something new, and names it.
-    pub(super) fn keep(&mut self, report: &mut Report, replies: &[Reply]) {
+    /// How long this run has taken, in milliseconds by the wall clock.
+    pub(super) fn millis_since_start(&self) -> Option<u64> {
+        let millis = Timestamp::now().as_millisecond() - self.now.as_millisecond();
+        u64::try_from(millis).ok()
+    }
+
+    /// Keeps the report with what it was made from if it says something new, and names it.
+    pub(super) fn keep(&mut self, report: &mut Report, replies: &[Reply], record: &Record) {
         let read_something =
             !replies.is_empty() || report.agents.iter().any(|agent| agent.read > 0);
         let known = || -> Result<bool> {
@@ -420,10 +427,11 @@ impl Session {
                     .iter()
                     .map(|reply| (reply.file_name(), reply.bytes.clone())),
             );
-            self.store.add_review(&target, at, &raw, |id| Report {
-                id: Some(id.to_string()),
-                ..report.clone()
-            })
+            self.store
+                .add_review(&target, at, &raw, record, |id| Report {
+                    id: Some(id.to_string()),
+                    ..report.clone()
+                })
         });
         match kept {
             Ok(id) => report.id = Some(id.to_string()),
