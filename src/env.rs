@@ -109,6 +109,43 @@ pub(crate) fn of_this_repository() -> Vec<OsString> {
         .collect()
 }
 
+/// Git's variables that say how it looks, whom it asks or what it tells, and nothing about what is
+/// reviewed.
+const COSMETIC: [&str; 14] = [
+    "GIT_ASKPASS",
+    "GIT_AUTHOR_",
+    "GIT_COMMITTER_",
+    "GIT_EDITOR",
+    "GIT_EXEC_PATH",
+    "GIT_PAGER",
+    "GIT_PREFIX",
+    "GIT_PROTOCOL",
+    "GIT_PUSH_OPTION",
+    "GIT_REFLOG_ACTION",
+    "GIT_SEQUENCE_EDITOR",
+    "GIT_SSH",
+    "GIT_TERMINAL_PROMPT",
+    "GIT_TRACE",
+];
+
+/// The variables that can change what is reviewed, or how it is judged, with their values, by name.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the door to the environment"
+)]
+pub(crate) fn deciding() -> Vec<(OsString, OsString)> {
+    let mut deciding: Vec<_> = std::env::vars_os()
+        .filter(|(name, _)| name.to_str().is_some_and(decides))
+        .collect();
+    deciding.sort();
+    deciding
+}
+
+fn decides(name: &str) -> bool {
+    let of_git = name.starts_with("GIT_") && !COSMETIC.iter().any(|it| name.starts_with(it));
+    of_git || name.starts_with("DEEP_REVIEW_")
+}
+
 /// The directory we were started in.
 #[expect(
     clippy::disallowed_methods,
@@ -149,6 +186,23 @@ fn directories() -> anyhow::Result<etcetera::base_strategy::Xdg> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn variables_that_decide_are_told_from_those_that_do_not() {
+        for name in [
+            "GIT_DIR",
+            "GIT_INDEX_FILE",
+            "GIT_CONFIG_GLOBAL",
+            "GIT_NAMESPACE",
+            "GIT_SOMETHING_NEW",
+            "DEEP_REVIEW_GATE_BLOCK",
+        ] {
+            assert!(decides(name), "{name}");
+        }
+        for name in ["GIT_PAGER", "GIT_TRACE2_PARENT_SID", "PATH", "SKIP"] {
+            assert!(!decides(name), "{name}");
+        }
+    }
 
     #[test]
     fn only_words_are_a_reason_to_skip() {

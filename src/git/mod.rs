@@ -10,6 +10,7 @@
 //! - `history`: commits, merge bases, what is new; `log`: what commits say; `blame`: who last changed a line
 //! - `place`: where a repository stands on disk
 //! - `refs`: HEAD, remotes, what is known of their branches
+//! - `state`: whether any name or setting has changed
 
 mod abbreviation;
 mod blame;
@@ -33,6 +34,7 @@ mod renames;
 mod scan;
 mod similarity;
 mod staged;
+mod state;
 #[cfg(test)]
 mod storage;
 mod trees;
@@ -54,6 +56,7 @@ pub(crate) use history::{Commit, Peeled};
 pub(crate) use log::Logged;
 pub(crate) use patches::ReadLimits;
 pub(crate) use refs::TrackingRef;
+pub(crate) use state::RefState;
 pub(crate) use worktree::Masked;
 
 use objects::{FileBlobs, Objects, harden, plain};
