@@ -7,12 +7,14 @@
 //! - `seal`: the per-user secret and the MAC
 //! - `lines`: sealed JSON lines, appended under the lock, with torn tails cut off
 //! - `receipts`, `ledger`, `reviews`: what is kept, one file each
+//! - `verdicts`: verdicts of states that were met before, and whether the store is still in one
 
 mod ledger;
 mod lines;
 mod receipts;
 mod reviews;
 mod seal;
+mod verdicts;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Write};
@@ -24,6 +26,7 @@ use anyhow::{Context, anyhow, bail};
 pub(crate) use receipts::ReceiptsRead;
 pub(crate) use reviews::ReviewId;
 pub(crate) use seal::Secret;
+pub(crate) use verdicts::StoreState;
 
 use crate::error::HintExt;
 
@@ -39,6 +42,9 @@ pub(crate) struct Store {
     dir: PathBuf,
     secret_dir: PathBuf,
     secret: Option<Secret>,
+    /// What the store held when it was last looked at, and what this process has added since; `None`
+    /// once somebody else wrote in between.
+    watched: Option<StoreState>,
 }
 
 impl Store {
@@ -80,6 +86,7 @@ impl Store {
         Ok(Self {
             secret: Secret::read(secret_dir)?,
             secret_dir: secret_dir.to_owned(),
+            watched: None,
             dir,
         })
     }

@@ -18,6 +18,7 @@ pub(super) enum Purpose {
     Receipt,
     Decision,
     Review,
+    Verdict,
 }
 
 impl Purpose {
@@ -26,6 +27,7 @@ impl Purpose {
             Self::Receipt => "receipt",
             Self::Decision => "decision",
             Self::Review => "review",
+            Self::Verdict => "verdict",
         }
     }
 }
