@@ -6,6 +6,7 @@
 mod explained;
 mod joining;
 mod known;
+mod memo;
 mod opinions;
 mod reading;
 mod replies;
@@ -110,6 +111,15 @@ impl Session {
         asking: Asking,
         replies: &[Reply],
     ) -> Result<Report> {
+        let ingredients = match replies {
+            [] => self.ingredients(scope, &[]),
+            _ => None,
+        };
+        if let Some(ingredients) = &ingredients
+            && let Some(report) = self.recalled(ingredients, asking)
+        {
+            return Ok(report);
+        }
         let (targets, nothing) = self.owed(scope)?;
         let decisions = self.decisions()?;
         let mut reports = Vec::new();
@@ -172,6 +182,9 @@ impl Session {
         };
         if asking != Asking::Nothing {
             self.keep(&mut report, replies);
+            if let Some(ingredients) = &ingredients {
+                self.remember(ingredients, scope, &report);
+            }
         }
         Ok(report)
     }

@@ -33,6 +33,8 @@ pub(crate) struct Session {
     /// When this run began.
     pub(crate) now: Timestamp,
     user: Option<ConfigFile>,
+    /// The bytes that `user` was read from.
+    user_text: Option<Vec<u8>>,
     warnings: Vec<String>,
 }
 
@@ -68,12 +70,13 @@ impl Session {
         let store = Store::open(repo.common_dir(), &env::state_dir()?)?;
         let path = env::user_config_file()?;
         let mut warnings = Vec::new();
-        let user = match read_if_there(&path)? {
+        let user_text = read_if_there(&path)?;
+        let user = match &user_text {
             Some(text) => {
                 let source = Source {
                     name: format!("`{}`", path.display()),
                 };
-                let (file, unknown) = ConfigFile::parse(&text, &source)?;
+                let (file, unknown) = ConfigFile::parse(text, &source)?;
                 warnings.extend(unknown);
                 Some(file)
             }
@@ -84,8 +87,22 @@ impl Session {
             store,
             now: Timestamp::now(),
             user,
+            user_text,
             warnings,
         })
+    }
+
+    /// A session of a test, without configuration of the user's.
+    #[cfg(test)]
+    pub(super) fn of(repo: Repo, store: Store, now: Timestamp) -> Self {
+        Self {
+            repo,
+            store,
+            now,
+            user: None,
+            user_text: None,
+            warnings: Vec::new(),
+        }
     }
 
     /// Today, in UTC.
@@ -110,6 +127,16 @@ impl Session {
         if !self.warnings.contains(&warning) {
             self.warnings.push(warning);
         }
+    }
+
+    /// True if there is no warning yet.
+    pub(super) fn has_nothing_to_say(&self) -> bool {
+        self.warnings.is_empty()
+    }
+
+    /// The bytes of the user's own configuration.
+    pub(super) fn user_text(&self) -> Option<&[u8]> {
+        self.user_text.as_deref()
     }
 
     pub(super) fn take_warnings(&mut self) -> Vec<String> {
