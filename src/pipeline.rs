@@ -243,7 +243,7 @@ impl Session {
             },
             head: target.head.commit().map(|id| id.to_string()),
             protected: target.protected,
-            commits: target.commits.len(),
+            commits: reading.commits,
             units: reading
                 .units
                 .iter()
