@@ -258,6 +258,43 @@ fn is_executable(path: &Path) -> bool {
     path.is_file()
 }
 
+/// Git's variables that say how it looks, whom it asks or what it tells, and nothing about what is
+/// reviewed.
+const COSMETIC: [&str; 14] = [
+    "GIT_ASKPASS",
+    "GIT_AUTHOR_",
+    "GIT_COMMITTER_",
+    "GIT_EDITOR",
+    "GIT_EXEC_PATH",
+    "GIT_PAGER",
+    "GIT_PREFIX",
+    "GIT_PROTOCOL",
+    "GIT_PUSH_OPTION",
+    "GIT_REFLOG_ACTION",
+    "GIT_SEQUENCE_EDITOR",
+    "GIT_SSH",
+    "GIT_TERMINAL_PROMPT",
+    "GIT_TRACE",
+];
+
+/// The variables that can change what is reviewed, or how it is judged, with their values, by name.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the door to the environment"
+)]
+pub(crate) fn deciding() -> Vec<(OsString, OsString)> {
+    let mut deciding: Vec<_> = std::env::vars_os()
+        .filter(|(name, _)| name.to_str().is_some_and(decides))
+        .collect();
+    deciding.sort();
+    deciding
+}
+
+fn decides(name: &str) -> bool {
+    let of_git = name.starts_with("GIT_") && !COSMETIC.iter().any(|it| name.starts_with(it));
+    of_git || name.starts_with("DEEP_REVIEW_")
+}
+
 /// The directory we were started in.
 #[expect(
     clippy::disallowed_methods,

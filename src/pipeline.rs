@@ -8,6 +8,7 @@ mod explained;
 mod gathering;
 mod joining;
 mod known;
+mod memo;
 mod opinions;
 mod panel;
 mod reading;
@@ -130,9 +131,18 @@ impl Session {
         asking: Asking,
         replies: &[Reply],
     ) -> Result<Report> {
+        let panel = self.panel()?;
+        let ingredients = match replies {
+            [] => self.ingredients(scope, &[panel.names.join("\n").as_bytes()]),
+            _ => None,
+        };
+        if let Some(ingredients) = &ingredients
+            && let Some(report) = self.recalled(ingredients, asking)
+        {
+            return Ok(report);
+        }
         let (targets, nothing) = self.owed(scope)?;
         let decisions = self.decisions()?;
-        let panel = self.panel()?;
         let mut gathering = Gathering::new(&decisions);
         let mut record = Record::new(replies);
         for mut target in targets {
@@ -171,6 +181,9 @@ impl Session {
             report.millis = self.millis_since_start();
             report.complete();
             self.keep(&mut report, replies, &record);
+            if let Some(ingredients) = &ingredients {
+                self.remember(ingredients, scope, &report);
+            }
         }
         Ok(report)
     }
@@ -233,7 +246,7 @@ impl Session {
             },
             head: target.head.commit().map(|id| id.to_string()),
             protected: target.protected,
-            commits: target.commits.len(),
+            commits: reading.commits.len(),
             log: Vec::new(),
             units: reading
                 .units

@@ -50,7 +50,7 @@ pub(super) fn wait(session: &Session, awaited: &Awaited<'_>, ui: &Ui) -> Result<
     let interrupt = Interrupt::on_signals()?;
     let key = awaited.key();
     let store = &session.store;
-    let (runs, _) = store.watch(&key)?;
+    let (runs, _) = store.run_state(&key)?;
     if !runs {
         awaited.start(session, &key)?;
     }
@@ -58,7 +58,7 @@ pub(super) fn wait(session: &Session, awaited: &Awaited<'_>, ui: &Ui) -> Result<
     let lines = ProgressLines::new(ui);
     let mut seen = runs;
     loop {
-        let (runs, state) = store.watch(&key)?;
+        let (runs, state) = store.run_state(&key)?;
         seen |= runs;
         let begins = !seen && started.elapsed() < BEGINS_WITHIN;
         let state = state.filter(|_| seen).unwrap_or_default();
@@ -75,7 +75,7 @@ pub(super) fn wait(session: &Session, awaited: &Awaited<'_>, ui: &Ui) -> Result<
         if interrupt.wait(LOOK_EVERY) {
             store.stop(&key)?;
             let asked = Instant::now();
-            while store.watch(&key)?.0 && asked.elapsed() < ENDS_WITHIN {
+            while store.run_state(&key)?.0 && asked.elapsed() < ENDS_WITHIN {
                 std::thread::sleep(Duration::from_millis(20));
             }
             return Ok(Waited::Interrupted);

@@ -12,6 +12,7 @@
 //! - `refs`: HEAD, remotes, what is known of their branches
 //! - `listing`, `contents`: all files of a tree, hostile names marked, and their contents in parallel
 //! - `lend`, `index_file`, `writing`: what a snapshot's own repository is made of
+//! - `state`: whether any name or setting has changed
 
 mod abbreviation;
 mod blame;
@@ -39,6 +40,7 @@ mod renames;
 mod scan;
 mod similarity;
 mod staged;
+mod state;
 #[cfg(test)]
 mod storage;
 mod trees;
@@ -64,6 +66,7 @@ pub(crate) use listing::Listed;
 pub(crate) use log::Logged;
 pub(crate) use patches::ReadLimits;
 pub(crate) use refs::TrackingRef;
+pub(crate) use state::RefState;
 pub(crate) use worktree::Masked;
 pub(crate) use writing::Copied;
 

@@ -25,7 +25,7 @@ impl Session {
         reading: &Reading,
         settings: &Settings,
     ) {
-        match self.log_of(target) {
+        match self.log_of(target, reading) {
             Ok(log) => report.log = log,
             Err(error) => self.warn(format!("the commits are not listed: {error:#}")),
         }
@@ -34,14 +34,14 @@ impl Session {
         }
     }
 
-    fn log_of(&self, target: &Target) -> Result<Vec<CommitLine>> {
+    fn log_of(&self, target: &Target, reading: &Reading) -> Result<Vec<CommitLine>> {
         let Head::Commit(head) = target.head else {
             return Ok(Vec::new());
         };
-        if target.commits.is_empty() {
+        if reading.commits.is_empty() {
             return Ok(Vec::new());
         }
-        let limit = LISTED_COMMITS.min(target.commits.len());
+        let limit = LISTED_COMMITS.min(reading.commits.len());
         let log = self.repo.log(&head, &target.published, limit)?;
         let line = |logged: crate::git::Logged| CommitLine {
             id: logged.id.to_string(),

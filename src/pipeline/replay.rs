@@ -117,7 +117,7 @@ impl Record {
                 .paid
                 .as_ref()
                 .map(|paid| (hex(&paid.base_tree), hex(&paid.tip))),
-            commits: target
+            commits: reading
                 .commits
                 .iter()
                 .map(|commit| (hex(&commit.id), commit.parents.iter().map(hex).collect()))
@@ -157,16 +157,17 @@ impl TargetRecord {
                 }),
                 None => None,
             },
-            commits: self
-                .commits
-                .iter()
-                .map(|(commit, parents)| {
-                    Ok(Commit {
-                        id: id(commit)?,
-                        parents: ids(parents)?,
+            listed: Some(
+                self.commits
+                    .iter()
+                    .map(|(commit, parents)| {
+                        Ok(Commit {
+                            id: id(commit)?,
+                            parents: ids(parents)?,
+                        })
                     })
-                })
-                .collect::<Result<Vec<_>>>()?,
+                    .collect::<Result<Vec<_>>>()?,
+            ),
             published: ids(&self.published)?,
             protected: self.protected,
             notes: self.notes.clone(),
@@ -284,7 +285,12 @@ impl Session {
 
     /// Fails unless the repository still has what a target was.
     fn still_has(&self, target: &Target) -> Result<()> {
-        let mut needed: Vec<Oid> = target.commits.iter().map(|commit| commit.id).collect();
+        let mut needed: Vec<Oid> = target
+            .listed
+            .iter()
+            .flatten()
+            .map(|commit| commit.id)
+            .collect();
         needed.extend(target.head.commit());
         needed.extend(target.base.commit);
         needed.extend(target.paid.as_ref().map(|paid| paid.tip));

@@ -44,6 +44,8 @@ pub(crate) struct Session {
     /// Who is told how far agents have come.
     pub(crate) listener: Box<dyn Listener>,
     user: Option<ConfigFile>,
+    /// The bytes that `user` was read from.
+    user_text: Option<Vec<u8>>,
     warnings: Vec<String>,
 }
 
@@ -79,12 +81,13 @@ impl Session {
         let store = Store::open(repo.common_dir(), &env::state_dir()?)?;
         let path = env::user_config_file()?;
         let mut warnings = Vec::new();
-        let user = match read_if_there(&path)? {
+        let user_text = read_if_there(&path)?;
+        let user = match &user_text {
             Some(text) => {
                 let source = Source {
                     name: format!("`{}`", path.display()),
                 };
-                let (file, unknown) = ConfigFile::parse(&text, &source)?;
+                let (file, unknown) = ConfigFile::parse(text, &source)?;
                 warnings.extend(unknown);
                 Some(file)
             }
@@ -99,6 +102,7 @@ impl Session {
             named_agents: None,
             listener: Box::new(Unheard),
             user,
+            user_text,
             warnings,
         })
     }
@@ -136,6 +140,23 @@ impl Session {
             ))
     }
 
+    /// A session of a test, without configuration of the user's.
+    #[cfg(test)]
+    pub(super) fn of(repo: Repo, store: Store, now: Timestamp) -> Self {
+        Self {
+            repo,
+            store,
+            now,
+            agents: Vec::new(),
+            limits: Limits::default(),
+            named_agents: None,
+            listener: Box::new(Unheard),
+            user: None,
+            user_text: None,
+            warnings: Vec::new(),
+        }
+    }
+
     /// Today, in UTC.
     pub(crate) fn today(&self) -> Date {
         self.now.to_zoned(jiff::tz::TimeZone::UTC).date()
@@ -158,6 +179,16 @@ impl Session {
         if !self.warnings.contains(&warning) {
             self.warnings.push(warning);
         }
+    }
+
+    /// True if there is no warning yet.
+    pub(super) fn has_nothing_to_say(&self) -> bool {
+        self.warnings.is_empty()
+    }
+
+    /// The bytes of the user's own configuration.
+    pub(super) fn user_text(&self) -> Option<&[u8]> {
+        self.user_text.as_deref()
     }
 
     pub(super) fn take_warnings(&mut self) -> Vec<String> {

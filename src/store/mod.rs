@@ -9,6 +9,7 @@
 //! - `receipts`, `ledger`, `reviews`: what is kept, one file each
 //! - `running`: reviews in the background
 //! - `panels`: which agents may read a repository, kept beside the secret
+//! - `verdicts`: verdicts of states that were met before, and whether the store is still in one
 
 mod ledger;
 mod lines;
@@ -18,6 +19,7 @@ mod reviews;
 mod running;
 mod seal;
 mod spending;
+mod verdicts;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Write};
@@ -31,6 +33,7 @@ pub(crate) use receipts::ReceiptsRead;
 pub(crate) use reviews::ReviewId;
 pub(crate) use running::{RunState, Running, Turn};
 pub(crate) use seal::Secret;
+pub(crate) use verdicts::StoreState;
 
 use crate::error::HintExt;
 
@@ -46,6 +49,9 @@ pub(crate) struct Store {
     dir: PathBuf,
     secret_dir: PathBuf,
     secret: Option<Secret>,
+    /// What the store held when it was last looked at, and what this process has added since; `None`
+    /// once somebody else wrote in between.
+    watched: Option<StoreState>,
 }
 
 impl Store {
@@ -87,6 +93,7 @@ impl Store {
         Ok(Self {
             secret: Secret::read(secret_dir)?,
             secret_dir: secret_dir.to_owned(),
+            watched: None,
             dir,
         })
     }

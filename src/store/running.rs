@@ -71,7 +71,7 @@ impl Store {
     }
 
     /// Whether a review runs, and how far it is or was.
-    pub(crate) fn watch(&self, key: &str) -> anyhow::Result<(bool, Option<RunState>)> {
+    pub(crate) fn run_state(&self, key: &str) -> anyhow::Result<(bool, Option<RunState>)> {
         let state = read_plain(&self.running(&format!("{key}.json")))?
             .and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let runs = self.try_lock(&format!("{key}.lock"))?.is_none();
@@ -146,7 +146,7 @@ mod tests {
     fn a_review_runs_once_and_is_seen_until_it_ends() {
         let temp = tempfile::tempdir().unwrap();
         let store = Store::open(temp.path(), &temp.path().join("state")).unwrap();
-        assert_eq!(store.watch("k").unwrap(), (false, None));
+        assert_eq!(store.run_state("k").unwrap(), (false, None));
         let running = store.run("k").unwrap().unwrap();
         assert!(store.run("k").unwrap().is_none() && store.run("other").unwrap().is_some());
         let state = RunState {
@@ -154,12 +154,12 @@ mod tests {
             ..RunState::default()
         };
         running.tell(&state).unwrap();
-        assert_eq!(store.watch("k").unwrap(), (true, Some(state.clone())));
+        assert_eq!(store.run_state("k").unwrap(), (true, Some(state.clone())));
         assert!(!running.is_to_stop());
         store.stop("k").unwrap();
         assert!(running.is_to_stop());
         drop(running);
-        assert_eq!(store.watch("k").unwrap(), (false, Some(state)));
+        assert_eq!(store.run_state("k").unwrap(), (false, Some(state)));
         let again = store.run("k").unwrap().unwrap();
         assert!(!again.is_to_stop());
     }

@@ -19,6 +19,7 @@ pub(super) enum Purpose {
     Decision,
     Review,
     Record,
+    Verdict,
 }
 
 impl Purpose {
@@ -28,6 +29,7 @@ impl Purpose {
             Self::Decision => "decision",
             Self::Review => "review",
             Self::Record => "record",
+            Self::Verdict => "verdict",
         }
     }
 }
