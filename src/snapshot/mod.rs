@@ -252,7 +252,12 @@ fn bring_head(plan: &Plan<'_>, git_dir: &Path) -> Result<(Oid, Vec<String>)> {
             let message = format!("{what}, not committed yet");
             let base = plan.base.as_ref();
             let head = plan.repo.write_commit(&tree, base, &message, &writer)?;
-            Ok((head, Vec::new()))
+            let unfiltered = plan.repo.unfiltered(changes);
+            let notes = unfiltered
+                .iter()
+                .map(|path| format!("{path:?} is read as it stands: no filter driver was run"))
+                .collect();
+            Ok((head, notes))
         }
     }
 }
