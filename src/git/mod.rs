@@ -3,7 +3,7 @@
 //!
 //! - `objects`: single objects, checked against their ids
 //! - `trees`: which files differ between two trees
-//! - `staged`: the index against HEAD, `worktree`, `scan`, `files`, `eol`: the files against HEAD
+//! - `staged`: the index against HEAD, `worktree`, `scan`, `files`, `eol`, `filtered`: the files against HEAD
 //! - `renames`, `similarity`: which deletions and additions are one file
 //! - `patches`, `lines`: how the content of changed files differs
 //! - `abbreviation`: how many digits of an id Git prints
@@ -19,6 +19,7 @@ mod blame;
 mod contents;
 mod eol;
 mod files;
+mod filtered;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod history;

@@ -1,10 +1,12 @@
 //! Tests of whole snapshots, with the real `git` run inside them.
 //!
+//! - `cost`: how long it takes, when asked
 //! - `inside`: Git's commands in snapshots of every kind of repository
 //! - `hostile`: trees and repositories that want out
 //! - `heads`: commits, staged and worktree changes, redaction, very large trees
 //! - `lifetime`: locks, sweeping, what an agent changed, the brief's files
 
+mod cost;
 mod heads;
 mod hostile;
 mod inside;

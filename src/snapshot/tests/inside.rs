@@ -49,11 +49,15 @@ const COMMANDS: [&[&str]; 15] = [
 ];
 
 fn assert_reads_alike(at: &Path, head: Oid, base: Oid, situation: &str) {
+    assert_same_answers(at, head, base, &COMMANDS, situation);
+}
+
+fn assert_same_answers(at: &Path, head: Oid, base: Oid, commands: &[&[&str]], situation: &str) {
     let cache = Cache::new();
     let repo = Repo::discover_isolated(at).unwrap();
     let snapshot = cache.of(&repo, head, Some(base));
     assert_clean(&snapshot, situation);
-    for command in COMMANDS {
+    for command in commands {
         let (head, base) = (head.to_string(), base.to_string());
         let words: Vec<String> = command
             .iter()
@@ -164,7 +168,7 @@ fn git_reads_alike_where_the_path_is_odd() {
         std::fs::create_dir(at.parent().unwrap()).unwrap();
         #[expect(clippy::disallowed_methods, reason = "a test moves its own repository")]
         std::fs::rename(fixture.root(), &at).unwrap();
-        assert_reads_alike(&at, head, base, name);
+        assert_same_answers(&at, head, base, &COMMANDS[..1], name);
     }
 }
 

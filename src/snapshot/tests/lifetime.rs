@@ -59,6 +59,30 @@ fn only_the_owner_can_read_a_snapshot_and_it_goes_when_it_is_dropped() {
 }
 
 #[test]
+fn agents_share_a_snapshot_over_threads() {
+    let fixture = Fixture::new();
+    let head = small(&fixture);
+    let cache = Cache::new();
+    let snapshot = &cache.of(&fixture.repo(), head, None);
+    let homes: Vec<_> = std::thread::scope(|scope| {
+        let asked: Vec<_> = ["claude", "codex", "house"]
+            .map(|agent| {
+                scope.spawn(move || (snapshot.agent_home(agent).unwrap(), snapshot.changed()))
+            })
+            .into();
+        asked
+            .into_iter()
+            .map(|asked| asked.join().unwrap())
+            .collect()
+    });
+    assert!(
+        homes
+            .iter()
+            .all(|(home, changed)| home.is_dir() && changed.is_none())
+    );
+}
+
+#[test]
 fn a_snapshot_is_out_of_the_way_before_it_is_deleted() {
     let fixture = Fixture::new();
     let head = small(&fixture);
