@@ -7,12 +7,13 @@
 //! ```
 //!
 //! - The story is told once, top to bottom: [`pipeline`].
-//! - Plain values that every room uses: [`finding`], [`diff`], [`receipt`], [`page`], [`error`].
+//! - Plain values that every room uses: [`finding`], [`diff`], [`receipt`], [`page`], [`credential`],
+//!   [`error`].
 //! - The doors, the only modules that touch the outside: [`git`], [`store`], [`process`], [`mod@env`],
 //!   [`ui`], and [`hooks`] for the hooks' files.
 //! - The rooms: [`config`] (what is in force), [`pushed`] and [`owed`] (what must be reviewed),
 //!   [`units`] (how each file is treated), [`change_set`] (a change for people and programs),
-//!   [`rules`] (the built-in reviewer), [`parse`] (what an agent replied), [`ground`] (what the code
+//!   [`rules`] (the built-in reviewer), [`redact`] (what must not leave the machine), [`parse`] (what an agent replied), [`ground`] (what the code
 //!   says to it), [`consolidate`] (one finding of many voices), [`ledger`] (what was decided), [`gate`]
 //!   (may it leave?), [`report`] (one value, several renderings), [`explanation`] (who would read what).
 //! - [`cli`] and [`commands`]: the command line.
@@ -24,6 +25,7 @@ mod cli;
 mod commands;
 mod config;
 mod consolidate;
+mod credential;
 mod diff;
 mod env;
 mod error;
@@ -41,6 +43,7 @@ mod pipeline;
 mod process;
 mod pushed;
 mod receipt;
+mod redact;
 mod report;
 mod rules;
 mod store;
