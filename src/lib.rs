@@ -14,7 +14,8 @@
 //!   [`units`] (how each file is treated), [`agents`] (who else reads it), [`change_set`] (a change for people and programs),
 //!   [`rules`] (the built-in reviewer), [`parse`] (what an agent replied), [`ground`] (what the code
 //!   says to it), [`consolidate`] (one finding of many voices), [`ledger`] (what was decided), [`gate`]
-//!   (may it leave?), [`report`] (one value, several renderings), [`explanation`] (who would read what).
+//!   (may it leave?), [`report`] (one value, several renderings), [`explanation`] (who would read what),
+//!   [`context`] (the repository's prose for reviewers), [`proposals`] (what agents would add to it).
 //! - [`cli`] and [`commands`]: the command line.
 //!
 //! Rooms call doors and use plain values; only the pipeline and the commands call rooms.
@@ -25,6 +26,7 @@ mod cli;
 mod commands;
 mod config;
 mod consolidate;
+mod context;
 mod diff;
 mod env;
 mod error;
@@ -40,6 +42,7 @@ mod page;
 mod parse;
 mod pipeline;
 mod process;
+mod proposals;
 mod pushed;
 mod receipt;
 mod report;
@@ -112,6 +115,7 @@ pub fn run(cli: &Cli) -> ExitCode {
             inputs,
             format: cli::JsonOnly::Json,
         }) => commands::standalone::consolidate(inputs, &ui),
+        Some(Command::Rules(arguments)) => commands::rules::run(arguments, &ui),
         Some(Command::Init) => commands::init::run(&ui),
         Some(Command::Install) => commands::install::install(&ui),
         Some(Command::Uninstall) => commands::install::uninstall(&ui),

@@ -9,6 +9,7 @@ mod gathering;
 mod joining;
 mod known;
 mod opinions;
+mod proposed;
 mod reading;
 mod replay;
 mod replies;
@@ -30,6 +31,7 @@ use crate::rules::RuleLevel;
 
 pub(crate) use explained::Explained;
 pub(crate) use known::{Known, Unnamed};
+pub(crate) use proposed::Cited;
 pub(crate) use replies::Reply;
 pub(crate) use session::{InForce, Session, Stands};
 
