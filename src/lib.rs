@@ -7,11 +7,11 @@
 //! ```
 //!
 //! - The story is told once, top to bottom: [`pipeline`].
-//! - Plain values that every room uses: [`finding`], [`diff`], [`receipt`], [`page`], [`error`].
+//! - Plain values that every room uses: [`finding`], [`diff`], [`receipt`], [`progress`], [`page`], [`error`].
 //! - The doors, the only modules that touch the outside: [`git`], [`store`], [`process`], [`mod@env`],
 //!   [`ui`], and [`hooks`] for the hooks' files.
 //! - The rooms: [`config`] (what is in force), [`pushed`] and [`owed`] (what must be reviewed),
-//!   [`units`] (how each file is treated), [`change_set`] (a change for people and programs),
+//!   [`units`] (how each file is treated), [`agents`] (who else reads it), [`change_set`] (a change for people and programs),
 //!   [`rules`] (the built-in reviewer), [`parse`] (what an agent replied), [`ground`] (what the code
 //!   says to it), [`consolidate`] (one finding of many voices), [`ledger`] (what was decided), [`gate`]
 //!   (may it leave?), [`report`] (one value, several renderings), [`explanation`] (who would read what).
@@ -19,6 +19,7 @@
 //!
 //! Rooms call doors and use plain values; only the pipeline and the commands call rooms.
 
+mod agents;
 mod change_set;
 mod cli;
 mod commands;
@@ -39,6 +40,7 @@ mod page;
 mod parse;
 mod pipeline;
 mod process;
+mod progress;
 mod pushed;
 mod receipt;
 mod report;
@@ -110,11 +112,13 @@ pub fn run(cli: &Cli) -> ExitCode {
             inputs,
             format: cli::JsonOnly::Json,
         }) => commands::standalone::consolidate(inputs, &ui),
+        Some(Command::Agents(arguments)) => commands::agents::run(arguments, &ui),
         Some(Command::Init) => commands::init::run(&ui),
         Some(Command::Install) => commands::install::install(&ui),
         Some(Command::Uninstall) => commands::install::uninstall(&ui),
         Some(Command::Demo) => commands::demo::run(&ui),
         Some(Command::Hook { event }) => commands::hook::run(event, &ui),
+        Some(Command::Supervise) => process::serve(),
     };
     let exit = done.unwrap_or_else(|error| {
         ui.error(&error);

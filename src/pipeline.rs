@@ -8,6 +8,7 @@ mod joining;
 mod known;
 mod memo;
 mod opinions;
+mod panel;
 mod reading;
 mod replies;
 mod rounds;
@@ -23,7 +24,9 @@ use crate::gate::{self, Policy};
 use crate::ledger::{self, Decision, Surroundings, UnitFindings};
 use crate::owed::Target;
 use crate::pushed::PushedRef;
-use crate::report::{self, AgentReport, BaseReport, Positions, Report, Standing, TargetReport};
+use crate::report::{
+    self, AgentReport, BaseReport, FailedAgent, Positions, Report, Standing, TargetReport,
+};
 use crate::rules::RuleLevel;
 
 pub(crate) use explained::Explained;
@@ -32,7 +35,8 @@ pub(crate) use replies::Reply;
 pub(crate) use session::{InForce, Session, Stands};
 
 use joining::Joined;
-use opinions::Opinions;
+use opinions::{New, Opinions};
+use panel::{Answers, Lacking, Panel};
 use reading::{ReadUnit, Reading};
 use session::rule_set;
 use tree::Sides;
@@ -87,6 +91,17 @@ impl Scope {
     }
 }
 
+/// What is known of a target when the gate is asked.
+struct Judged<'k> {
+    target: &'k Target,
+    in_force: &'k InForce,
+    reading: &'k Reading,
+    opinions: &'k Opinions,
+    findings: Vec<Finding>,
+    panel: &'k Panel,
+    lacking: Lacking,
+}
+
 /// Whether agents may be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asking {
@@ -94,6 +109,8 @@ pub(crate) enum Asking {
     Missing,
     /// For everything again.
     Everything,
+    /// The rules reviewer only, for whatever it has no receipt for.
+    Rules,
     /// For nothing: only what is known counts, and nothing is written.
     Nothing,
 }
@@ -111,8 +128,12 @@ impl Session {
         asking: Asking,
         replies: &[Reply],
     ) -> Result<Report> {
+        let panel = self.panel()?;
         let ingredients = match replies {
-            [] => self.ingredients(scope, &[]),
+            [] => {
+                let names: Vec<&[u8]> = panel.names.iter().map(String::as_bytes).collect();
+                self.ingredients(scope, &names)
+            }
             _ => None,
         };
         if let Some(ingredients) = &ingredients
@@ -137,26 +158,39 @@ impl Session {
             let rules = rule_set(&in_force.settings)?;
             let reading = self.read(&target, change_set, &in_force.settings, &rules, asking)?;
             self.store_receipts(&reading, asking);
-            let opinions = self.opinions(&target, &reading, &in_force.settings, replies, asking)?;
+            let counting = self.counting(&panel, &in_force.settings);
+            let mut remembered = self.remembered(&reading);
+            let answers = Answers::default();
+            let new = New {
+                replies,
+                panel: &answers.receipts,
+                asking,
+            };
+            let opinions =
+                self.opinions(&target, &reading, &in_force.settings, &remembered, new)?;
+            remembered.receipts.extend(answers.receipts);
+            let lacking = counting.lacking(&reading, &remembered, &answers.silent);
             agents[0].read += reading.fresh.len();
             agents[0].remembered += reading.remembered;
             report::add_up(&mut agents, &opinions.agents);
-            for (unheard, _) in &opinions.failed {
-                if !failed.contains(unheard) {
-                    failed.push(unheard.clone());
+            let silent = answers.silent.into_iter().map(FailedAgent::from);
+            let unheard = opinions.failed.iter().map(|(unheard, _)| unheard.clone());
+            for unheard in unheard.chain(silent) {
+                if !failed.contains(&unheard) {
+                    failed.push(unheard);
                 }
             }
             let mut joined = joined(&in_force, &reading, &opinions);
-            let findings = std::mem::take(&mut joined.findings);
-            reports.push(self.judge(
-                &target,
-                &in_force,
-                &reading,
-                &opinions,
-                findings,
-                &decisions,
-                &mut positions,
-            )?);
+            let known = Judged {
+                target: &target,
+                in_force: &in_force,
+                reading: &reading,
+                opinions: &opinions,
+                findings: std::mem::take(&mut joined.findings),
+                panel: &panel,
+                lacking,
+            };
+            reports.push(self.judge(known, &decisions, &mut positions)?);
             aside.take_over(joined);
         }
         let mut report = Report {
@@ -190,20 +224,21 @@ impl Session {
     }
 
     /// Joins what stands with what was decided, and asks the gate.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "a verdict depends on all that was found out"
-    )]
     fn judge(
         &self,
-        target: &Target,
-        in_force: &InForce,
-        reading: &Reading,
-        opinions: &Opinions,
-        findings: Vec<Finding>,
+        known: Judged<'_>,
         decisions: &[Decision],
         positions: &mut Positions,
     ) -> Result<TargetReport> {
+        let Judged {
+            target,
+            in_force,
+            reading,
+            opinions,
+            findings,
+            panel,
+            lacking,
+        } = known;
         let settings = &in_force.settings;
         let sides = Sides::of(
             &self.repo,
@@ -230,9 +265,11 @@ impl Session {
             let why = format!("the reply is no answer: {}", failed.why);
             not_reviewed.extend(reading.unread_by(&failed.agent, &why));
         }
+        not_reviewed.extend(lacking.not_reviewed);
         let verdict = gate::judge(reading.new_units(), not_reviewed, &standing, policy);
         let mut notes = target.notes.clone();
         notes.extend(in_force.notes.iter().cloned());
+        notes.extend(lacking.notes);
         notes.extend(self.debt(reading, decisions, &around, policy));
         Ok(TargetReport {
             name: target.name.clone(),
@@ -260,6 +297,8 @@ impl Session {
                 .collect(),
             blocks_from: policy.block,
             verdict,
+            panel: panel.names.clone(),
+            missing: lacking.missing,
             notes,
         })
     }

@@ -9,11 +9,13 @@ use crate::page::Page;
 use crate::pipeline::{Asking, Scope, Session};
 use crate::report::{self, Report};
 use crate::store;
-use crate::ui::{Ui, plain_text};
+use crate::ui::{ProgressLines, Ui, plain_text};
 
 pub(crate) fn run(arguments: &ReviewArgs, ui: &Ui) -> Result<Exit> {
     let replies = handed_in::replies(&arguments.reviews)?;
     let mut session = Session::open()?;
+    session.ask_only(&arguments.agents)?;
+    session.listener = Box::new(ProgressLines::new(ui));
     let asking = if arguments.fresh {
         Asking::Everything
     } else {

@@ -194,6 +194,13 @@ impl Repo {
         &self.common_dir
     }
 
+    /// The directories that belong to the repository: no program is run from there.
+    pub(crate) fn places(&self) -> Vec<&Path> {
+        let mut places = vec![self.git_dir(), self.common_dir()];
+        places.extend(self.work_tree());
+        places
+    }
+
     /// The directory of the checked-out files, absolute; `None` in a bare repository.
     pub(crate) fn work_tree(&self) -> Option<&Path> {
         self.work_tree.as_deref()

@@ -199,7 +199,7 @@ impl Session {
             self.warn(warning);
         }
         let known = match asking {
-            Asking::Missing => self.store.receipt_keys().unwrap_or_default(),
+            Asking::Missing | Asking::Rules => self.store.receipt_keys().unwrap_or_default(),
             Asking::Everything | Asking::Nothing => HashSet::new(),
         };
         let limits = ReadLimits {
@@ -348,6 +348,11 @@ impl ReadUnit {
         matches!(self.class, Class::Reviewed | Class::RulesOnly { .. })
     }
 
+    /// True if the agents of the panel must have read it.
+    pub(super) fn owes_panel(&self) -> bool {
+        self.class == Class::Reviewed
+    }
+
     /// True if the remote has it already.
     pub(super) fn is_paid(&self) -> bool {
         self.class == Class::Paid
@@ -459,6 +464,7 @@ impl Reading {
                 program: env!("CARGO_PKG_VERSION").to_owned(),
                 findings: unit.raw.clone().unwrap_or_default(),
                 handed_in: None,
+                asked: None,
             })
             .collect()
     }

@@ -3,14 +3,15 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::reading::Reading;
 use super::replies::Reply;
 use super::{Asking, Scope};
-use crate::config::{self, ConfigFile, Layers, Loosening, Settings, Source};
+use crate::agents::Agent;
+use crate::config::{self, ConfigFile, Layers, Limits, Loosening, Settings, Source};
 use crate::diff::{Change, Oid, RepoPath};
 use crate::env;
 use crate::error::HintExt;
@@ -18,6 +19,7 @@ use crate::finding::Finding;
 use crate::git::Repo;
 use crate::ledger::Decision;
 use crate::owed::{self, Head, OwedPolicy, Owing, Target};
+use crate::progress::{Listener, Unheard};
 use crate::pushed::PushedRef;
 use crate::receipt::Receipt;
 use crate::report::{NothingOwed, Report, to_json};
@@ -32,6 +34,14 @@ pub(crate) struct Session {
     pub(crate) store: Store,
     /// When this run began.
     pub(crate) now: Timestamp,
+    /// The agents that could be asked.
+    pub(crate) agents: Vec<Agent>,
+    /// What a review may take.
+    pub(crate) limits: Limits,
+    /// The agents to ask in this run, if they were named.
+    pub(crate) named_agents: Option<Vec<String>>,
+    /// Who is told how far agents have come.
+    pub(crate) listener: Box<dyn Listener>,
     user: Option<ConfigFile>,
     /// The bytes that `user` was read from.
     user_text: Option<Vec<u8>>,
@@ -86,6 +96,10 @@ impl Session {
             repo,
             store,
             now: Timestamp::now(),
+            agents: config::agents(user.as_ref())?,
+            limits: config::limits(user.as_ref())?,
+            named_agents: None,
+            listener: Box::new(Unheard),
             user,
             user_text,
             warnings,
@@ -99,10 +113,47 @@ impl Session {
             repo,
             store,
             now,
+            agents: Vec::new(),
+            limits: Limits::default(),
+            named_agents: None,
+            listener: Box::new(Unheard),
             user: None,
             user_text: None,
             warnings: Vec::new(),
         }
+    }
+
+    /// The names of the agents that the user enabled here, in order.
+    pub(crate) fn enabled(&self) -> Result<Vec<String>> {
+        Ok(self.store.panel()?.unwrap_or_default().agents)
+    }
+
+    /// Asks these agents in this run instead of those enabled here; `none` is nobody.
+    pub(crate) fn ask_only(&mut self, names: &[String]) -> Result<()> {
+        if names.is_empty() {
+            return Ok(());
+        }
+        let mut asked: Vec<String> = Vec::new();
+        for name in names.iter().filter(|name| *name != "none") {
+            self.agent(name)?;
+            if !asked.contains(name) {
+                asked.push(name.clone());
+            }
+        }
+        self.named_agents = Some(asked);
+        Ok(())
+    }
+
+    /// The agent of a name.
+    pub(crate) fn agent(&self, name: &str) -> Result<&Agent> {
+        let found = self.agents.iter().find(|agent| agent.name == name);
+        let names: Vec<&str> = self.agents.iter().map(|it| it.name.as_str()).collect();
+        found
+            .ok_or_else(|| anyhow!("no agent is called `{name}`"))
+            .hint(format!(
+                "there are {}; others are added as `[agents.NAME]` in the user configuration",
+                names.join(", ")
+            ))
     }
 
     /// Today, in UTC.

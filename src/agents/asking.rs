@@ -1,0 +1,145 @@
+//! One question to one agent, what it announces on the way, and what came of it.
+//! Plain values: how an agent is reached is left to the files for its kind.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// What one agent is asked, once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ask<'a> {
+    /// The brief: the very bytes that are to reach the model.
+    pub(crate) text: &'a str,
+    /// How many of its first bytes are the same for every brief of this version: what a vendor may
+    /// cache.
+    pub(crate) static_prefix: usize,
+    /// The JSON schema of the answer, for agents that can be held to one.
+    pub(crate) schema: Option<&'a str>,
+    /// The snapshot: the directory it works in.
+    pub(crate) snapshot: &'a Path,
+    /// A private directory of this agent in this run, beside the snapshot, for files that are given to
+    /// it and its temporary ones.
+    pub(crate) home: &'a Path,
+    /// The reviewed commit and the one it is compared with, as the snapshot's own repository has them;
+    /// for agents that get our tools.
+    pub(crate) commits: (&'a str, &'a str),
+    /// How long it may take in all.
+    pub(crate) total: Duration,
+    /// How long it may be silent.
+    pub(crate) idle: Duration,
+}
+
+/// What an agent announces while it works.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// It has started, with this model if it says so.
+    Started {
+        /// The model that answers.
+        model: Option<String>,
+    },
+    /// It uses a tool.
+    Tool {
+        /// By its own name.
+        name: String,
+    },
+    /// How many tokens went in and came out so far.
+    Tokens {
+        /// In, those from a cache included.
+        input: u64,
+        /// Out.
+        output: u64,
+    },
+    /// Its vendor refused, and it tries again.
+    Retrying {
+        /// In the vendor's words.
+        why: String,
+    },
+}
+
+/// What asking took. Unknown is `None`, never zero.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Spent {
+    /// The model that really answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) model: Option<String>,
+    /// Wall clock, in milliseconds.
+    #[serde(default)]
+    pub(crate) millis: u64,
+    /// Tool calls by name; a lower bound for agents that don't announce all of them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) tools: BTreeMap<String, u64>,
+    /// Tokens in, those from a cache included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) input: Option<u64>,
+    /// Those of them that came from a cache.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) cached: Option<u64>,
+    /// Tokens out, thinking included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) output: Option<u64>,
+    /// In US dollars, as the agent reports it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) cost: Option<f64>,
+}
+
+/// An agent answered. Whether the answer is a review is for the parser to say.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Answer {
+    /// Its last words: JSON by the schema if it kept to one, else text.
+    pub(crate) text: String,
+    /// Everything it printed, for the raw review.
+    pub(crate) transcript: Vec<u8>,
+    /// What it took.
+    pub(crate) spent: Spent,
+}
+
+/// Why an agent gave no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum FailureKind {
+    /// Its program is not there.
+    Missing,
+    /// Its program is older than what was tried.
+    TooOld,
+    /// No key, no login, or one that the vendor refuses.
+    NotLoggedIn,
+    /// The vendor refuses the request.
+    Refused,
+    /// Too many requests, or a quota is used up.
+    RateLimited,
+    /// The vendor can't answer at present.
+    Unavailable,
+    /// It took longer than it may.
+    TimedOut,
+    /// It was silent for too long.
+    Stalled,
+    /// It ended without an answer.
+    NoAnswer,
+    /// It said more than it may.
+    TooMuch,
+    /// The answer was cut off at the vendor's limit.
+    CutOff,
+    /// It declined to answer.
+    Declined,
+    /// It changed what it may only read.
+    Tampered,
+    /// The user interrupted it.
+    Interrupted,
+    /// A limit on time, tokens or money was spent before it was asked.
+    OverBudget,
+}
+
+/// An agent did not answer.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Failure {
+    /// What sort of failure.
+    pub(crate) kind: FailureKind,
+    /// Why, in the vendor's own words where there are any; one line, without keys.
+    pub(crate) why: String,
+    /// What it said all the same.
+    pub(crate) transcript: Vec<u8>,
+    /// What it took.
+    pub(crate) spent: Spent,
+}
