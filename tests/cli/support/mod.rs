@@ -3,3 +3,4 @@
 pub(crate) mod call;
 pub(crate) mod sandbox;
 pub(crate) mod token;
+pub(crate) mod vendors;
