@@ -27,6 +27,27 @@ pub(crate) enum EvidencePolicy {
     Any,
 }
 
+/// What an answer counts that an agent gave under other rules for reviewers, or against another base.
+/// Ordered: a later one asks for more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Stale {
+    /// As much as before, and it is said.
+    Accept,
+    /// Nothing: the unit is reviewed again.
+    Review,
+}
+
+/// What happens to a change whose review was not asked for because a limit was spent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum OnBudget {
+    /// It is held.
+    Block,
+    /// The built-in rules decide, and it is said to be not reviewed by agents.
+    RulesOnly,
+}
+
 /// The part of the settings the gate goes by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Policy {
@@ -122,6 +143,59 @@ pub(crate) fn judge(
     }
 }
 
+/// The AI agents that a unit owes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Panel<'p> {
+    /// Who is enabled, in order.
+    pub(crate) agents: &'p [String],
+    /// How many of them must have answered; `None`: one.
+    pub(crate) quorum: Option<usize>,
+}
+
+/// Whether enough agents have answered for a unit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// All of the panel.
+    All,
+    /// Enough, but not these.
+    Enough {
+        /// Who is missing.
+        missing: Vec<String>,
+    },
+    /// Too few.
+    TooFew {
+        /// Who is missing.
+        missing: Vec<String>,
+        /// How many are needed.
+        needed: usize,
+    },
+}
+
+impl Panel<'_> {
+    /// Counts the answers for one unit. An agent that is not of the panel counts for nothing, and a
+    /// panel that is smaller than its quorum never answers.
+    pub(crate) fn heard(&self, answered: &[String]) -> Heard {
+        let missing: Vec<String> = self
+            .agents
+            .iter()
+            .filter(|agent| !answered.contains(agent))
+            .cloned()
+            .collect();
+        let needed = match self.agents {
+            // Without a panel the built-in rules are all there is, and the report says so.
+            [] => 0,
+            _ => self.quorum.unwrap_or(1),
+        };
+        if self.agents.len() - missing.len() < needed {
+            Heard::TooFew { missing, needed }
+        } else if missing.is_empty() {
+            Heard::All
+        } else {
+            Heard::Enough { missing }
+        }
+    }
+}
+
 /// True if a finding is more than one agent's word: found by rule, borne out by the code for at least
 /// one of those who raised it, or raised by agents of two vendors.
 pub(crate) fn may_block(finding: &Finding, needed: EvidencePolicy) -> bool {
@@ -171,6 +245,51 @@ fn vendor(agent: &str) -> String {
 mod tests {
     use super::*;
     use crate::finding::{Anchor, Checked, Kind, RawFinding, Voices};
+
+    #[test]
+    fn only_the_panel_makes_a_quorum() {
+        let names = |names: &[&str]| -> Vec<String> {
+            names.iter().map(|name| (*name).to_owned()).collect()
+        };
+        let agents = names(&["claude", "codex", "gemini"]);
+        let heard = |agents: &[String], quorum, answered: &[&str]| {
+            Panel { agents, quorum }.heard(&names(answered))
+        };
+        assert_eq!(
+            heard(&agents, None, &["codex", "gemini", "claude"]),
+            Heard::All
+        );
+        assert_eq!(
+            heard(&agents, None, &["codex"]),
+            Heard::Enough {
+                missing: names(&["claude", "gemini"])
+            }
+        );
+        for answered in [&[][..], &["house", "rules"]] {
+            assert_eq!(
+                heard(&agents, None, answered),
+                Heard::TooFew {
+                    missing: agents.clone(),
+                    needed: 1
+                }
+            );
+        }
+        assert!(matches!(
+            heard(&agents, Some(2), &["codex", "codex"]),
+            Heard::TooFew { needed: 2, .. }
+        ));
+        assert!(matches!(
+            heard(&agents[..1], Some(2), &["claude"]),
+            Heard::TooFew { needed: 2, .. }
+        ));
+        assert_eq!(
+            heard(&agents, Some(0), &[]),
+            Heard::Enough {
+                missing: agents.clone()
+            }
+        );
+        assert_eq!(heard(&[], Some(2), &[]), Heard::All);
+    }
 
     const STRICT: Policy = Policy {
         block: Severity::Important,

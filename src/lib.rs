@@ -7,7 +7,7 @@
 //! ```
 //!
 //! - The story is told once, top to bottom: [`pipeline`].
-//! - Plain values that every room uses: [`finding`], [`diff`], [`receipt`], [`page`], [`error`].
+//! - Plain values that every room uses: [`finding`], [`diff`], [`receipt`], [`progress`], [`page`], [`error`].
 //! - The doors, the only modules that touch the outside: [`git`], [`store`], [`process`], [`mod@env`],
 //!   [`ui`], and [`hooks`] for the hooks' files.
 //! - The rooms: [`config`] (what is in force), [`pushed`] and [`owed`] (what must be reviewed),
@@ -40,6 +40,7 @@ mod page;
 mod parse;
 mod pipeline;
 mod process;
+mod progress;
 mod pushed;
 mod receipt;
 mod report;
@@ -111,11 +112,13 @@ pub fn run(cli: &Cli) -> ExitCode {
             inputs,
             format: cli::JsonOnly::Json,
         }) => commands::standalone::consolidate(inputs, &ui),
+        Some(Command::Agents(arguments)) => commands::agents::run(arguments, &ui),
         Some(Command::Init) => commands::init::run(&ui),
         Some(Command::Install) => commands::install::install(&ui),
         Some(Command::Uninstall) => commands::install::uninstall(&ui),
         Some(Command::Demo) => commands::demo::run(&ui),
         Some(Command::Hook { event }) => commands::hook::run(event, &ui),
+        Some(Command::Supervise) => process::serve(),
     };
     let exit = done.unwrap_or_else(|error| {
         ui.error(&error);

@@ -96,9 +96,36 @@ pub(crate) struct Receipt {
     /// What it raised about this unit.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) findings: Vec<RawFinding>,
-    /// For a review that was handed in.
+    /// For a reply in one piece: a review that was handed in, or an agent's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) handed_in: Option<HandedIn>,
+    /// For an agent that was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) asked: Option<Asked>,
+}
+
+/// What an agent had been told when it read a unit: recorded, not keyed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Asked {
+    /// The version of the brief.
+    pub(crate) prompt: String,
+    /// A digest of the rules and prose for reviewers that apply to the unit.
+    pub(crate) context: String,
+    /// The commit or tree it was compared with.
+    pub(crate) base: String,
+    /// The reviewed commit, if it was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) head: Option<String>,
+    /// The model that answered, if it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) model: Option<String>,
+}
+
+impl Asked {
+    /// True if it would be told something else today.
+    pub(crate) fn is_stale(&self, prompt: &str, context: &str) -> bool {
+        self.prompt != prompt || self.context != context
+    }
 }
 
 /// What a receipt of a review that was handed in also says.

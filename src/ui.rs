@@ -1,11 +1,15 @@
 //! The only writer to the terminal: streams, colour, width, and harmless foreign text.
 //! Callers say what they mean (a result, a status, a warning); a closed stream is no error.
 
+mod progress;
+
 use std::io::{self, BufWriter, IsTerminal, Write};
 
 use crate::env;
 use crate::error::hints;
 use crate::page::{Page, Style, harmless};
+
+pub(crate) use progress::{ProgressLines, clock};
 
 /// When to use colour, as `--color` takes it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -57,6 +61,26 @@ impl Ui {
     /// The width to lay text out for, in cells.
     pub(crate) fn width(&self) -> usize {
         self.width
+    }
+
+    /// True if lines on standard error can be drawn anew.
+    fn draws_lines(&self) -> bool {
+        io::stderr().is_terminal() && !env::text("TERM").is_some_and(|term| term == "dumb")
+    }
+
+    /// Asks a question on the terminal and reads one line; `None` if nobody can answer.
+    pub(crate) fn ask(&self, question: &Page) -> Option<String> {
+        if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+            return None;
+        }
+        self.notice(question);
+        let mut answer = String::new();
+        // End of input is no answer either.
+        io::stdin()
+            .read_line(&mut answer)
+            .ok()
+            .filter(|read| *read > 0)?;
+        Some(answer.trim().to_owned())
     }
 
     /// Writes a result to standard output.
@@ -221,6 +245,12 @@ fn escape(style: Style) -> (&'static str, &'static str) {
         Style::Literal => "\x1b[36m",
     };
     (on, "\x1b[0m")
+}
+
+/// Says one line on standard error, made harmless by the caller.
+fn say(line: &str) {
+    // A reader that went away is no failure of ours.
+    let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
 #[cfg(test)]

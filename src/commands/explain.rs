@@ -6,6 +6,7 @@ use crate::cli::{Format, ScopeArgs};
 use crate::config::Settings;
 use crate::error::Exit;
 use crate::explanation::{Explanation, MOST_COMMITS};
+use crate::gate::OnBudget;
 use crate::page::{Page, Style};
 use crate::pipeline::{Asking, Scope, Session};
 use crate::report;
@@ -93,6 +94,38 @@ fn settings_page(settings: &Settings) -> Page {
             format!("{:?}", settings.evidence.value).to_lowercase()
         ),
         settings.evidence.origin.to_string(),
+    );
+    row(
+        "gate.quorum",
+        settings.quorum.value.map_or_else(
+            || "1 if agents are enabled".to_owned(),
+            |quorum| quorum.to_string(),
+        ),
+        settings.quorum.origin.to_string(),
+    );
+    row(
+        "gate.stale",
+        format!("{:?}", format!("{:?}", settings.stale.value).to_lowercase()),
+        settings.stale.origin.to_string(),
+    );
+    let on_budget = match settings.on_budget.value {
+        OnBudget::Block => "\"block\"",
+        OnBudget::RulesOnly => "\"rules-only\"",
+    };
+    row(
+        "gate.on_budget",
+        on_budget.to_owned(),
+        settings.on_budget.origin.to_string(),
+    );
+    row(
+        "review.agents",
+        format!("{:?}", settings.agents.value),
+        settings.agents.origin.to_string(),
+    );
+    row(
+        "context.documents",
+        format!("{:?}", settings.documents.value),
+        settings.documents.origin.to_string(),
     );
     for pattern in &settings.exclude {
         row(

@@ -2,7 +2,7 @@
 //! An unknown key is a warning with a suggestion; a wrong type or an unusable rule is an error with
 //! line and caret. What a value means beside others is left to `layers`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use anyhow::{Context, anyhow};
@@ -11,9 +11,10 @@ use toml::Spanned;
 
 use super::MAX_FILE_BYTES;
 use super::keys::KEYS;
+use crate::agents::AgentKind;
 use crate::error::HintExt;
 use crate::finding::Severity;
-use crate::gate::{EvidencePolicy, OnIncomplete};
+use crate::gate::{EvidencePolicy, OnBudget, OnIncomplete, Stale};
 use crate::rules::RuleSpec;
 
 /// Where a configuration file came from.
@@ -35,6 +36,10 @@ pub(crate) struct ConfigFile {
     pub(super) base: Option<Spanned<String>>,
     pub(super) gate: Option<GateTable>,
     pub(super) review: Option<ReviewTable>,
+    pub(super) context: Option<ContextTable>,
+    #[serde(default)]
+    pub(super) agents: BTreeMap<String, Spanned<AgentTable>>,
+    pub(super) limits: Option<LimitsTable>,
     #[serde(default)]
     pub(super) rule: Vec<Spanned<RuleTable>>,
 }
@@ -45,12 +50,46 @@ pub(super) struct GateTable {
     pub(super) protected: Option<Spanned<Vec<String>>>,
     pub(super) on_incomplete: Option<Spanned<OnIncomplete>>,
     pub(super) evidence: Option<Spanned<EvidencePolicy>>,
+    pub(super) quorum: Option<Spanned<usize>>,
+    pub(super) stale: Option<Spanned<Stale>>,
+    pub(super) on_budget: Option<Spanned<OnBudget>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(super) struct ReviewTable {
     pub(super) exclude: Option<Spanned<Vec<String>>>,
     pub(super) max_file_size: Option<Spanned<u64>>,
+    pub(super) agents: Option<Spanned<Vec<String>>>,
+    pub(super) lead: Option<Spanned<String>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(super) struct ContextTable {
+    pub(super) documents: Option<Spanned<Vec<String>>>,
+}
+
+/// One `[agents.NAME]` of the user.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(super) struct AgentTable {
+    pub(super) kind: Option<AgentKind>,
+    pub(super) model: Option<String>,
+    pub(super) effort: Option<String>,
+    pub(super) endpoint: Option<String>,
+    pub(super) key_env: Option<String>,
+    pub(super) command: Option<Vec<String>>,
+    pub(super) redact: Option<bool>,
+}
+
+/// `[limits]` of the user.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(super) struct LimitsTable {
+    pub(super) wall: Option<Spanned<String>>,
+    pub(super) idle: Option<Spanned<String>>,
+    pub(super) push: Option<Spanned<String>>,
+    pub(super) parallel: Option<Spanned<usize>>,
+    pub(super) tokens: Option<Spanned<u64>>,
+    pub(super) cost: Option<Spanned<f64>>,
+    pub(super) cost_per_day: Option<Spanned<f64>>,
 }
 
 /// One `[[rule]]`.
@@ -249,7 +288,7 @@ fn located(text: &str, error: &toml::de::Error) -> anyhow::Error {
 }
 
 /// A message with the line it is about and a caret below the place.
-fn caret(text: &str, span: std::ops::Range<usize>, message: &str) -> String {
+pub(super) fn caret(text: &str, span: std::ops::Range<usize>, message: &str) -> String {
     let no = ConfigFile::line(text, span.start);
     let start = text[..span.start.min(text.len())]
         .rfind('\n')

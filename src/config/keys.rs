@@ -10,6 +10,8 @@ pub(crate) enum Class {
     Loosening,
     /// Lets something through unreviewed: never from a repository.
     UserOnly,
+    /// Names a program, a host, a key or a limit: in the user's own file and nowhere else.
+    UserFile,
 }
 
 /// One key that may be set.
@@ -44,12 +46,92 @@ pub(crate) const KEYS: &[Key] = &[
         class: Class::Either,
     },
     Key {
+        name: "gate.quorum",
+        class: Class::Either,
+    },
+    Key {
+        name: "gate.stale",
+        class: Class::Either,
+    },
+    Key {
+        name: "gate.on_budget",
+        class: Class::UserOnly,
+    },
+    Key {
         name: "review.exclude",
         class: Class::Loosening,
     },
     Key {
         name: "review.max_file_size",
         class: Class::Either,
+    },
+    Key {
+        name: "review.agents",
+        class: Class::Loosening,
+    },
+    Key {
+        name: "review.lead",
+        class: Class::Loosening,
+    },
+    Key {
+        name: "context.documents",
+        class: Class::Loosening,
+    },
+    Key {
+        name: "agents.kind",
+        class: Class::UserFile,
+    },
+    Key {
+        name: "agents.model",
+        class: Class::UserFile,
+    },
+    Key {
+        name: "agents.effort",
+        class: Class::UserFile,
+    },
+    Key {
+        name: "agents.endpoint",
+        class: Class::UserFile,
+    },
+    Key {
+        name: "agents.key_env",
+        class: Class::UserFile,
+    },
+    Key {
+        name: "agents.command",
+        class: Class::UserFile,
+    },
+    Key {
+        name: "agents.redact",
+        class: Class::UserFile,
+    },
+    Key {
+        name: "limits.wall",
+        class: Class::UserFile,
+    },
+    Key {
+        name: "limits.idle",
+        class: Class::UserFile,
+    },
+    Key {
+        name: "limits.push",
+        class: Class::UserFile,
+    },
+    Key {
+        name: "limits.parallel",
+        class: Class::UserFile,
+    },
+    Key {
+        name: "limits.tokens",
+        class: Class::UserFile,
+    },
+    Key {
+        name: "limits.cost",
+        class: Class::UserFile,
+    },
+    Key {
+        name: "limits.cost_per_day",
+        class: Class::UserFile,
     },
     Key {
         name: "rule",
@@ -62,7 +144,15 @@ pub(crate) const KEYS: &[Key] = &[
 pub(crate) fn variable(name: &str) -> Option<String> {
     let scalar = matches!(
         name,
-        "base" | "gate.block" | "gate.on_incomplete" | "gate.evidence" | "review.max_file_size"
+        "base"
+            | "gate.block"
+            | "gate.on_incomplete"
+            | "gate.evidence"
+            | "gate.quorum"
+            | "gate.stale"
+            | "gate.on_budget"
+            | "review.lead"
+            | "review.max_file_size"
     );
     scalar.then(|| format!("DEEP_REVIEW_{}", name.replace('.', "_").to_uppercase()))
 }
@@ -76,7 +166,9 @@ pub(crate) fn class(name: &str) -> Option<Class> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::file::{ConfigFile, GateTable, ReviewTable};
+    use super::super::file::{
+        AgentTable, ConfigFile, ContextTable, GateTable, LimitsTable, ReviewTable,
+    };
     use super::*;
 
     #[test]
@@ -86,6 +178,9 @@ mod tests {
             base: _,
             gate: _,
             review: _,
+            context: _,
+            agents: _,
+            limits: _,
             rule: _,
         } = ConfigFile::default();
         let GateTable {
@@ -93,11 +188,35 @@ mod tests {
             protected: _,
             on_incomplete: _,
             evidence: _,
+            quorum: _,
+            stale: _,
+            on_budget: _,
         } = GateTable::default();
         let ReviewTable {
             exclude: _,
             max_file_size: _,
+            agents: _,
+            lead: _,
         } = ReviewTable::default();
+        let ContextTable { documents: _ } = ContextTable::default();
+        let AgentTable {
+            kind: _,
+            model: _,
+            effort: _,
+            endpoint: _,
+            key_env: _,
+            command: _,
+            redact: _,
+        } = AgentTable::default();
+        let LimitsTable {
+            wall: _,
+            idle: _,
+            push: _,
+            parallel: _,
+            tokens: _,
+            cost: _,
+            cost_per_day: _,
+        } = LimitsTable::default();
         let fields = [
             "base",
             "gate.block",
@@ -106,6 +225,26 @@ mod tests {
             "gate.evidence",
             "review.exclude",
             "review.max_file_size",
+            "gate.quorum",
+            "gate.stale",
+            "gate.on_budget",
+            "review.agents",
+            "review.lead",
+            "context.documents",
+            "agents.kind",
+            "agents.model",
+            "agents.effort",
+            "agents.endpoint",
+            "agents.key_env",
+            "agents.command",
+            "agents.redact",
+            "limits.wall",
+            "limits.idle",
+            "limits.push",
+            "limits.parallel",
+            "limits.tokens",
+            "limits.cost",
+            "limits.cost_per_day",
             "rule",
         ];
         for field in fields {

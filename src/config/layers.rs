@@ -11,7 +11,7 @@ use toml::Spanned;
 use super::file::{ConfigFile, Level};
 use super::keys::{self, Class};
 use crate::finding::Severity;
-use crate::gate::{EvidencePolicy, OnIncomplete};
+use crate::gate::{EvidencePolicy, OnBudget, OnIncomplete, Stale};
 use crate::rules::{RuleLevel, RuleSpec};
 
 /// Where a value came from.
@@ -85,8 +85,22 @@ pub(crate) struct Settings {
     pub(crate) on_incomplete: Sourced<OnIncomplete>,
     /// What a finding of agents needs to block.
     pub(crate) evidence: Sourced<EvidencePolicy>,
+    /// How many AI agents must have answered for a unit that owes them; `None`: one if there is a panel.
+    pub(crate) quorum: Sourced<Option<usize>>,
+    /// What an answer counts that was given under other rules for reviewers.
+    pub(crate) stale: Sourced<Stale>,
+    /// What happens to what no money or tokens were left for.
+    pub(crate) on_budget: Sourced<OnBudget>,
+    /// The agents this repository recommends.
+    pub(crate) agents: Sourced<Vec<String>>,
+    /// The lead: an agent's name, or `none`; `None` leaves it to the panel.
+    pub(crate) lead: Sourced<Option<String>>,
+    /// The documents with rules for reviewers.
+    pub(crate) documents: Sourced<Vec<String>>,
     /// Patterns of paths that are listed only.
     pub(crate) exclude: Vec<Sourced<String>>,
+    /// Those that stand on the branch only: what they name is sent to nobody, and owed all the same.
+    pub(crate) withhold: Vec<Sourced<String>>,
     /// The size of the largest text that is read, in bytes.
     pub(crate) max_file_size: Sourced<u64>,
     /// The rules that are not built in.
@@ -101,6 +115,8 @@ pub(super) const PROTECTED: [&str; 3] = ["main", "master", "release/*"];
 pub(super) const BLOCK: Severity = Severity::Important;
 /// The default of `gate.evidence`.
 pub(super) const EVIDENCE: EvidencePolicy = EvidencePolicy::Required;
+/// The default of `context.documents`.
+pub(super) const DOCUMENT: &str = "deep-review-context.md";
 /// The default of `review.max_file_size`, in bytes.
 pub(super) const MAX_FILE_SIZE: u64 = 16 << 20;
 
@@ -120,7 +136,18 @@ impl Layers<'_> {
             protected: self.protected(),
             on_incomplete: self.on_incomplete(&mut warnings),
             evidence: self.evidence(&mut warnings),
+            quorum: self.quorum(&mut warnings),
+            stale: self.stale(&mut warnings),
+            on_budget: self.on_budget(&mut warnings),
+            agents: self.settled(Vec::new(), |file| {
+                Some(file.review.as_ref()?.agents.as_ref()?.get_ref().clone())
+            }),
+            lead: self.lead(&mut warnings),
+            documents: self.settled(vec![DOCUMENT.to_owned()], |file| {
+                Some(file.context.as_ref()?.documents.as_ref()?.get_ref().clone())
+            }),
             exclude: self.exclude(),
+            withhold: self.withhold(),
             max_file_size: self.max_file_size(&mut warnings),
             rules: self.rules(),
             levels: self.levels(),
@@ -231,6 +258,55 @@ impl Layers<'_> {
             .unwrap_or(evidence)
     }
 
+    fn quorum(&self, warnings: &mut Vec<String>) -> Sourced<Option<usize>> {
+        let read = |file: &ConfigFile| Some(Some(*file.gate.as_ref()?.quorum.as_ref()?.get_ref()));
+        let mut quorum = self.settled(None, read);
+        if let Some(stricter) = self
+            .branch
+            .and_then(read)
+            .filter(|wanted| *wanted > Some(quorum.value.unwrap_or(1)))
+        {
+            quorum = Sourced::new(stricter, Origin::Branch);
+        }
+        self.variable("gate.quorum", warnings, |text| text.parse().ok().map(Some))
+            .unwrap_or(quorum)
+    }
+
+    fn stale(&self, warnings: &mut Vec<String>) -> Sourced<Stale> {
+        let read = |file: &ConfigFile| Some(*file.gate.as_ref()?.stale.as_ref()?.get_ref());
+        let mut stale = self.settled(Stale::Accept, read);
+        if self.branch.and_then(read) == Some(Stale::Review) && stale.value == Stale::Accept {
+            stale = Sourced::new(Stale::Review, Origin::Branch);
+        }
+        self.variable("gate.stale", warnings, word::<Stale>)
+            .unwrap_or(stale)
+    }
+
+    fn on_budget(&self, warnings: &mut Vec<String>) -> Sourced<OnBudget> {
+        let read = |file: &ConfigFile| Some(*file.gate.as_ref()?.on_budget.as_ref()?.get_ref());
+        let mut settled = Sourced::new(OnBudget::Block, Origin::Default);
+        if let Some(value) = self.user.and_then(read) {
+            settled = Sourced::new(value, Origin::User);
+        }
+        for (file, origin) in [(self.base, Origin::Base), (self.branch, Origin::Branch)] {
+            // As with what was not reviewed: a repository may only be stricter than its user.
+            if file.and_then(read) == Some(OnBudget::Block) && settled.value == OnBudget::RulesOnly
+            {
+                settled = Sourced::new(OnBudget::Block, origin);
+            }
+        }
+        self.variable("gate.on_budget", warnings, word::<OnBudget>)
+            .unwrap_or(settled)
+    }
+
+    fn lead(&self, warnings: &mut Vec<String>) -> Sourced<Option<String>> {
+        let settled = self.settled(None, |file| {
+            Some(Some(file.review.as_ref()?.lead.as_ref()?.get_ref().clone()))
+        });
+        self.variable("review.lead", warnings, |text| Some(Some(text.to_owned())))
+            .unwrap_or(settled)
+    }
+
     fn exclude(&self) -> Vec<Sourced<String>> {
         let read =
             |file: &ConfigFile| Some(file.review.as_ref()?.exclude.as_ref()?.get_ref().clone());
@@ -242,6 +318,18 @@ impl Layers<'_> {
                     .into_iter()
                     .map(move |pattern| Sourced::new(pattern, origin.clone()))
             })
+            .collect()
+    }
+
+    fn withhold(&self) -> Vec<Sourced<String>> {
+        let settled = self.exclude();
+        let new = self
+            .branch
+            .and_then(|file| Some(file.review.as_ref()?.exclude.as_ref()?.get_ref().clone()));
+        new.unwrap_or_default()
+            .into_iter()
+            .filter(|pattern| settled.iter().all(|known| known.value != *pattern))
+            .map(|pattern| Sourced::new(pattern, Origin::Branch))
             .collect()
     }
 
@@ -344,14 +432,26 @@ pub(super) fn built_in_level(id: &str) -> Level {
 }
 
 fn refuse_user_only(file: &ConfigFile, side: &Origin, warnings: &mut Vec<String>) {
-    let allows = file
-        .gate
-        .as_ref()
-        .and_then(|gate| gate.on_incomplete.as_ref());
+    let gate = file.gate.as_ref();
+    let allows = gate.and_then(|gate| gate.on_incomplete.as_ref());
     if keys::class("gate.on_incomplete") == Some(Class::UserOnly)
         && allows.is_some_and(|value| *value.get_ref() == OnIncomplete::Allow)
     {
         warnings.push(format!("{side}: `gate.on_incomplete = \"allow\"` is ignored; only the user's own configuration may let unreviewed changes pass"));
+    }
+    let allows = gate.and_then(|gate| gate.on_budget.as_ref());
+    if keys::class("gate.on_budget") == Some(Class::UserOnly)
+        && allows.is_some_and(|value| *value.get_ref() == OnBudget::RulesOnly)
+    {
+        warnings.push(format!("{side}: `gate.on_budget = \"rules-only\"` is ignored; only the user's own configuration may let changes pass that no money was left for"));
+    }
+    for name in file.agents.keys() {
+        warnings.push(format!("{side}: `[agents.{name}]` is ignored; programs, hosts and keys are set in the user's own configuration only"));
+    }
+    if file.limits.is_some() {
+        warnings.push(format!(
+            "{side}: `[limits]` is ignored; limits are set in the user's own configuration only"
+        ));
     }
 }
 
@@ -459,6 +559,24 @@ mod tests {
             resolve(any, required, "").0.evidence,
             Sourced::new(EvidencePolicy::Required, Origin::Base)
         );
+    }
+
+    #[test]
+    fn a_repository_names_no_agent_and_no_limit() {
+        let text = "[agents.claude]\nendpoint = \"http://evil\"\n[limits]\nwall = \"1s\"\n";
+        let (_, warnings) = resolve("", text, text);
+        assert_eq!(warnings.len(), 4, "{warnings:?}");
+        let (settings, _) = resolve(
+            "",
+            "",
+            "[gate]\nquorum = 0\nstale = \"review\"\n[review]\nagents = [\"x\"]\nlead = \"x\"\n[context]\ndocuments = [\"x\"]\n",
+        );
+        assert_eq!(settings.quorum.value, None);
+        assert_eq!(settings.stale.value, Stale::Review);
+        assert!(settings.agents.value.is_empty() && settings.lead.value.is_none());
+        assert_eq!(settings.documents.value, [DOCUMENT]);
+        let (settings, _) = resolve("", "[gate]\nquorum = 2\n", "[gate]\nquorum = 3\n");
+        assert_eq!(settings.quorum, Sourced::new(Some(3), Origin::Branch));
     }
 
     #[test]

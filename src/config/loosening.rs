@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 use super::REPOSITORY_FILE;
 use super::file::{ConfigFile, Level};
 use super::layers::{
-    BLOCK, EVIDENCE, MAX_FILE_SIZE, PROTECTED, built_in_level, built_in_levels, same_matches,
+    BLOCK, DOCUMENT, EVIDENCE, MAX_FILE_SIZE, PROTECTED, built_in_level, built_in_levels,
+    same_matches,
 };
 use crate::diff::RepoPath;
 use crate::finding::{Kind, LineRange, Location, RawFinding, Severity};
-use crate::gate::{EvidencePolicy, OnIncomplete};
+use crate::gate::{EvidencePolicy, OnBudget, OnIncomplete, Stale};
 use crate::rules::RuleSpec;
 
 /// The id of the rule that reports loosenings.
@@ -46,6 +47,7 @@ pub(crate) fn loosenings(old: &ConfigFile, new: &ConfigFile) -> Vec<Loosening> {
 
     gate(old, new, &mut add);
     review(old, new, &mut add);
+    agents(old, new, &mut add);
     rules(old, new, &mut add);
     found
 }
@@ -118,6 +120,52 @@ fn gate(
             new_gate.evidence.as_ref().map(|value| value.span().start),
         );
     }
+    asked(&old_gate, &new_gate, add);
+}
+
+/// What agents must have answered.
+fn asked(
+    old: &super::file::GateTable,
+    new: &super::file::GateTable,
+    add: &mut impl FnMut(&'static str, String, Option<usize>),
+) {
+    let quorum =
+        |gate: &super::file::GateTable| gate.quorum.as_ref().map_or(1, |quorum| *quorum.get_ref());
+    if quorum(new) < quorum(old) {
+        add(
+            "gate.quorum",
+            format!(
+                "{} agents would have to answer for a file, not {}",
+                quorum(new),
+                quorum(old)
+            ),
+            new.quorum.as_ref().map(|value| value.span().start),
+        );
+    }
+    let stale = |gate: &super::file::GateTable| {
+        gate.stale
+            .as_ref()
+            .map_or(Stale::Accept, |stale| *stale.get_ref())
+    };
+    if stale(new) < stale(old) {
+        add(
+            "gate.stale",
+            "answers given under other rules would count".to_owned(),
+            new.stale.as_ref().map(|value| value.span().start),
+        );
+    }
+    let passes = |gate: &super::file::GateTable| {
+        gate.on_budget
+            .as_ref()
+            .is_some_and(|value| *value.get_ref() == OnBudget::RulesOnly)
+    };
+    if passes(new) && !passes(old) {
+        add(
+            "gate.on_budget",
+            "changes that no money was left for would pass".to_owned(),
+            new.on_budget.as_ref().map(|value| value.span().start),
+        );
+    }
 }
 
 fn review(
@@ -164,6 +212,57 @@ fn review(
                 .max_file_size
                 .as_ref()
                 .map(|size| size.span().start),
+        );
+    }
+}
+
+/// Who would be asked, and under which rules.
+fn agents(
+    old: &ConfigFile,
+    new: &ConfigFile,
+    add: &mut impl FnMut(&'static str, String, Option<usize>),
+) {
+    let table = |file: &ConfigFile| file.review.clone().unwrap_or_default();
+    let (old_review, new_review) = (table(old), table(new));
+    let names = |table: &super::file::ReviewTable| {
+        let agents = table.agents.as_ref();
+        agents
+            .map(|list| list.get_ref().clone())
+            .unwrap_or_default()
+    };
+    let now = names(&new_review);
+    for name in names(&old_review).iter().filter(|name| !now.contains(name)) {
+        add(
+            "review.agents",
+            format!("`{name}` would no longer be recommended as a reviewer"),
+            new_review.agents.as_ref().map(|list| list.span().start),
+        );
+    }
+    let lead =
+        |table: &super::file::ReviewTable| table.lead.as_ref().map(|lead| lead.get_ref().clone());
+    if lead(&old_review) != lead(&new_review) {
+        let what = match lead(&new_review) {
+            Some(lead) if lead == "none" => "no lead would check the findings".to_owned(),
+            Some(lead) => format!("`{lead}` would lead the review"),
+            None => "the lead would be left to the panel".to_owned(),
+        };
+        add(
+            "review.lead",
+            what,
+            new_review.lead.as_ref().map(|lead| lead.span().start),
+        );
+    }
+    let documents = |file: &ConfigFile| {
+        let list = file.context.as_ref().and_then(|it| it.documents.as_ref());
+        list.map_or_else(|| vec![DOCUMENT.to_owned()], |list| list.get_ref().clone())
+    };
+    let now = documents(new);
+    for document in documents(old).iter().filter(|it| !now.contains(it)) {
+        let list = new.context.as_ref().and_then(|it| it.documents.as_ref());
+        add(
+            "context.documents",
+            format!("reviewers would no longer be told the rules in `{document}`"),
+            list.map(|list| list.span().start),
         );
     }
 }
@@ -301,6 +400,12 @@ mod tests {
                 "[gate]\non_incomplete = \"allow\"\n",
             ),
             ("gate.evidence", "[gate]\nevidence = \"any\"\n", ""),
+            ("gate.quorum", "[gate]\nquorum = 2\n", ""),
+            ("gate.stale", "[gate]\nstale = \"review\"\n", ""),
+            ("gate.on_budget", "", "[gate]\non_budget = \"rules-only\"\n"),
+            ("review.agents", "[review]\nagents = [\"claude\"]\n", ""),
+            ("review.lead", "", "[review]\nlead = \"none\"\n"),
+            ("context.documents", "", "[context]\ndocuments = []\n"),
             ("review.exclude", "", "[review]\nexclude = [\"x\"]\n"),
             (
                 "review.max_file_size",
@@ -324,6 +429,10 @@ mod tests {
             assert_eq!(keys(old, new), [key], "{old:?} → {new:?}");
         }
         for key in super::super::KEYS {
+            // What never counts from a repository can't be loosened there.
+            if key.class == super::super::keys::Class::UserFile {
+                continue;
+            }
             assert!(
                 cases.iter().any(|(covered, ..)| *covered == key.name),
                 "no case for {}",
@@ -334,7 +443,7 @@ mod tests {
 
     #[test]
     fn what_tightens_is_no_loosening() {
-        let strict = "[gate]\nblock = \"suggestion\"\nevidence = \"any\"\nprotected = [\"main\", \"master\", \"release/*\", \"x\"]\n[review]\nmax_file_size = 1\n";
+        let strict = "[gate]\nblock = \"suggestion\"\nevidence = \"any\"\nquorum = 3\nstale = \"review\"\nprotected = [\"main\", \"master\", \"release/*\", \"x\"]\n[review]\nmax_file_size = 1\n";
         assert!(keys("", strict).is_empty());
         assert!(keys("", RULE_TABLE).is_empty());
         assert!(keys("[review]\nexclude = [\"x\"]\n", "").is_empty());

@@ -4,12 +4,14 @@
 //! - `file`: the TOML shape, with line and caret for what is wrong in it
 //! - `keys`: the one table that says who may set a key
 //! - `layers`: defaults < user < repository < environment, each value with its origin
+//! - `user`: the agents and limits of the user's own file
 //! - `loosening`: what a change to `.deep-review.toml` would loosen
 
 mod file;
 mod keys;
 mod layers;
 mod loosening;
+mod user;
 
 pub(crate) use file::{ConfigFile, Source};
 #[cfg(test)]
@@ -18,6 +20,7 @@ pub(crate) use keys::KEYS;
 pub(crate) use layers::Origin;
 pub(crate) use layers::{Layers, Settings, Sourced};
 pub(crate) use loosening::{Loosening, RULE, loosenings, raw_findings};
+pub(crate) use user::{Limits, agents, limits};
 
 /// The repository's own file, at the root of the tree.
 pub(crate) const REPOSITORY_FILE: &str = ".deep-review.toml";

@@ -7,9 +7,11 @@
 //! - `seal`: the per-user secret and the MAC
 //! - `lines`: sealed JSON lines, appended under the lock, with torn tails cut off
 //! - `receipts`, `ledger`, `reviews`: what is kept, one file each
+//! - `panels`: which agents may read a repository, kept beside the secret
 
 mod ledger;
 mod lines;
+mod panels;
 mod receipts;
 mod reviews;
 mod seal;
@@ -21,6 +23,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
 
+pub(crate) use panels::Panel;
 pub(crate) use receipts::ReceiptsRead;
 pub(crate) use reviews::ReviewId;
 pub(crate) use seal::Secret;

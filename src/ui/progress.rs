@@ -1,0 +1,220 @@
+//! Draws how far a panel has come: a line per agent on a terminal, else a plain line now and then.
+//! What there is to draw is said by `progress`.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use jiff::Timestamp;
+
+use super::{Ui, Volume};
+use crate::page::{cut, harmless};
+use crate::progress::{Listener, Progress, Seat, SeatState};
+
+/// Without a terminal something is said this often.
+const PLAIN_EVERY: Duration = Duration::from_secs(30);
+
+/// The lines of one running panel; they go away when it is dropped.
+pub(crate) struct ProgressLines {
+    width: usize,
+    drawn: Drawn,
+}
+
+enum Drawn {
+    Bars(MultiProgress, Mutex<Vec<ProgressBar>>),
+    Plain(Mutex<Instant>),
+    Nothing,
+}
+
+impl ProgressLines {
+    /// Lines on standard error, as the user wants to see them.
+    pub(crate) fn new(ui: &Ui) -> Self {
+        let drawn = match ui.volume {
+            Volume::Quiet => Drawn::Nothing,
+            _ if ui.draws_lines() => Drawn::Bars(
+                MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10)),
+                Mutex::new(Vec::new()),
+            ),
+            _ => Drawn::Plain(Mutex::new(Instant::now())),
+        };
+        Self {
+            width: ui.width(),
+            drawn,
+        }
+    }
+
+    /// Draws all seats as they are now.
+    pub(crate) fn draw(&self, progress: &Progress) {
+        for at in 0..progress.seats.len() {
+            self.changed(progress, at);
+        }
+    }
+
+    fn line(&self, seat: &Seat) -> String {
+        let name = format!("{:<12}", seat.name());
+        cut(
+            &format!("{name} {}", words(seat)),
+            self.width.saturating_sub(1),
+        )
+    }
+
+    fn plain(progress: &Progress) -> String {
+        let seats: Vec<String> = progress
+            .seats
+            .iter()
+            .map(|seat| format!("{}: {}", seat.name(), words(seat)))
+            .collect();
+        harmless(&format!("deep-review: {}", seats.join("; ")))
+    }
+}
+
+impl Listener for ProgressLines {
+    fn changed(&self, progress: &Progress, at: usize) {
+        match &self.drawn {
+            Drawn::Nothing => {}
+            Drawn::Bars(lines, bars) => {
+                let mut bars = bars.lock().unwrap_or_else(PoisonError::into_inner);
+                while bars.len() < progress.seats.len() {
+                    let bar = lines.add(ProgressBar::new_spinner());
+                    bar.set_style(
+                        ProgressStyle::with_template("  {spinner} {msg}")
+                            .expect("the template is a constant"),
+                    );
+                    bar.enable_steady_tick(Duration::from_millis(250));
+                    bars.push(bar);
+                }
+                let seat = &progress.seats[at];
+                bars[at].set_message(harmless(&self.line(seat)));
+                if seat.is_done() {
+                    bars[at].disable_steady_tick();
+                    bars[at].tick();
+                }
+            }
+            Drawn::Plain(last) => {
+                let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+                let done = progress.seats[at].is_done();
+                if done || last.elapsed() >= PLAIN_EVERY {
+                    *last = Instant::now();
+                    super::say(&Self::plain(progress));
+                }
+            }
+        }
+    }
+}
+
+impl Drop for ProgressLines {
+    fn drop(&mut self) {
+        if let Drawn::Bars(lines, bars) = &self.drawn {
+            for bar in bars.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+                bar.finish_and_clear();
+            }
+            // A terminal that went away is no failure of ours.
+            let _ = lines.clear();
+        }
+    }
+}
+
+/// What a seat does, in words.
+fn words(seat: &Seat) -> String {
+    let elapsed = seat.started.map(|started| {
+        let seconds = Timestamp::now().as_second() - started.as_second();
+        clock(u64::try_from(seconds).unwrap_or_default())
+    });
+    let mut spent = Vec::new();
+    match seat.tools {
+        0 => {}
+        1 => spent.push("1 tool call".to_owned()),
+        many => spent.push(format!("{many} tool calls")),
+    }
+    if seat.tokens > 0 {
+        spent.push(format!("{} tokens", thousands(seat.tokens)));
+    }
+    let spent = if spent.is_empty() {
+        String::new()
+    } else {
+        format!(", {}", spent.join(", "))
+    };
+    match &seat.state {
+        SeatState::Waiting => "waits".to_owned(),
+        SeatState::Reading(doing) => {
+            format!("{}{spent}, {doing}", elapsed.unwrap_or_default())
+        }
+        SeatState::AskedAgain => format!(
+            "{}{spent}, asked again for what it left out",
+            elapsed.unwrap_or_default()
+        ),
+        SeatState::Answered { findings, millis } => {
+            let findings = match findings {
+                0 => "no findings".to_owned(),
+                1 => "1 finding".to_owned(),
+                many => format!("{many} findings"),
+            };
+            format!("answered after {}{spent}: {findings}", clock(millis / 1000))
+        }
+        SeatState::Failed { why, millis } => {
+            format!("failed after {}{spent}: {why}", clock(millis / 1000))
+        }
+    }
+}
+
+/// Seconds as people write them.
+pub(crate) fn clock(seconds: u64) -> String {
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, seconds) => format!("{seconds} s"),
+        (0, minutes, seconds) => format!("{minutes} min {seconds:02} s"),
+        (hours, minutes, _) => format!("{hours} h {minutes:02} min"),
+    }
+}
+
+fn thousands(count: u64) -> String {
+    match count {
+        0..10_000 => count.to_string(),
+        _ => format!("{}k", count / 1000),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agents::Event;
+
+    #[test]
+    fn a_seat_tells_what_it_does() {
+        let mut seat = Seat {
+            agent: "claude".to_owned(),
+            part: Some((1, 2)),
+            units: 3,
+            state: SeatState::Waiting,
+            started: None,
+            tools: 0,
+            tokens: 0,
+        };
+        assert_eq!(
+            (seat.name().as_str(), words(&seat).as_str()),
+            ("claude 1/2", "waits")
+        );
+        seat.started = Some(Timestamp::now());
+        seat.hear(&Event::Tool {
+            name: "Read".to_owned(),
+        });
+        seat.hear(&Event::Tokens {
+            input: 12_000,
+            output: 345,
+        });
+        assert!(
+            words(&seat).ends_with("1 tool call, 12k tokens, Read"),
+            "{}",
+            words(&seat)
+        );
+        seat.state = SeatState::Failed {
+            why: "401 \u{1b}[31mno".to_owned(),
+            millis: 61_000,
+        };
+        assert_eq!(
+            words(&seat),
+            "failed after 1 min 01 s, 1 tool call, 12k tokens: 401 \u{1b}[31mno"
+        );
+        let plain = ProgressLines::plain(&Progress { seats: vec![seat] });
+        assert!(!plain.contains('\u{1b}'));
+    }
+}
