@@ -39,13 +39,17 @@ pub(super) fn heard(body: &Value) -> Heard {
     }
 }
 
+/// The tools of a list, and those of the namespaces in it.
 fn declared(tools: &Value) -> Vec<Tool> {
-    tools
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(|declared| tool(&declared["name"], &declared["parameters"]))
-        .collect()
+    let mut found = Vec::new();
+    for declared in tools.as_array().into_iter().flatten() {
+        if declared["tools"].is_array() {
+            found.extend(self::declared(&declared["tools"]));
+        } else {
+            found.push(tool(&declared["name"], &declared["parameters"]));
+        }
+    }
+    found
 }
 
 fn item(heard: &Heard, nth: usize, said: &Said) -> Value {
