@@ -21,3 +21,4 @@ mod support;
 mod surroundings;
 mod usage;
 mod vendors;
+mod verdicts;

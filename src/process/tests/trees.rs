@@ -3,7 +3,7 @@
 //! The test program stands in for `deep-review` here, too: started with the name of the test at the end of
 //! this file, it is a main process that can be interrupted and killed.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::ops::ControlFlow;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -15,6 +15,9 @@ use super::{
     GENEROUS, PATIENCE, companion, is_asked, marked, marker, said, script, supervised,
     this_test_program, until,
 };
+use crate::env;
+use crate::process::companion::Companion;
+use crate::process::detached::start_detached_by;
 use crate::process::supervise::supervise_by;
 use crate::process::{End, Ended, Interrupt, Limits};
 
@@ -186,21 +189,50 @@ fn a_supervisor_that_is_killed_is_noticed_and_its_program_ended() {
     assert_eq!(marked(&marker), []);
 }
 
-/// Another process that supervises a nasty tree, whose standard output tells how it ended.
+/// Another process that supervises a nasty tree, whose standard output tells how it ended. Its file is
+/// removed before it begins, as an update does.
 fn main_process(marker: &str) -> Child {
+    let mut child = started_from_a_file_that_is_gone("MARKER", marker);
+    drop(child.stdin.take());
+    until("the tree grows", || marked(marker).len() > 10);
+    child
+}
+
+fn started_from_a_file_that_is_gone(name: &str, value: &str) -> Child {
     let main = this_test_program("process::tests::trees::when_asked_this_is_a_main_process");
+    let place = tempfile::tempdir_in(main.program.parent().unwrap()).unwrap();
+    let file = place.path().join("main");
+    fs::hard_link(main.program, &file).unwrap();
     #[expect(clippy::disallowed_methods, reason = "a process to be killed")]
-    let mut command = Command::new(main.program);
+    let mut command = Command::new(file);
     let child = command
         .args(main.arguments)
         .env_clear()
-        .env("MARKER", marker)
-        .stdin(Stdio::null())
+        .env(name, value)
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    until("the tree grows", || marked(marker).len() > 10);
+    place.close().unwrap();
     child
+}
+
+#[test]
+fn who_waits_for_us_does_not_wait_for_what_is_detached() {
+    let marker = marker();
+    let mut main = started_from_a_file_that_is_gone("DETACHED", &marker);
+    drop(main.stdin.take());
+    let mut text = String::new();
+    main.stdout
+        .take()
+        .unwrap()
+        .read_to_string(&mut text)
+        .unwrap();
+    assert!(main.wait().unwrap().success());
+    let pid: i32 = text.lines().next_back().unwrap().parse().unwrap();
+    let pid = Pid::from_raw(pid).unwrap();
+    until("it runs", || marked(&marker) == [pid]);
+    kill_process(pid, Signal::KILL).unwrap();
 }
 
 #[test]
@@ -246,14 +278,25 @@ fn when_asked_this_is_a_main_process() {
     if !is_asked() {
         return;
     }
+    // Until our file is gone.
+    std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+    let companion = Companion {
+        program: Companion::this_program().unwrap().program,
+        ..companion()
+    };
+    if let Some(marker) = env::text("DETACHED") {
+        let program = script("exec -a \"$0\" sleep 300", &marker);
+        println!("{}", start_detached_by(&companion, &program, None).unwrap());
+        std::process::exit(0);
+    }
     let interrupt = Interrupt::on_signals().unwrap();
-    let marker = crate::env::text("MARKER").unwrap();
+    let marker = env::text("MARKER").unwrap();
     let limits = Limits {
         grace: Duration::from_secs(1),
         ..GENEROUS
     };
     let ended = supervise_by(
-        &companion(),
+        &companion,
         &script(NASTY, &marker),
         &limits,
         &interrupt,
