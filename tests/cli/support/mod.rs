@@ -2,5 +2,6 @@
 
 pub(crate) mod call;
 pub(crate) mod sandbox;
+pub(crate) mod schema;
 pub(crate) mod token;
 pub(crate) mod vendors;
