@@ -8,7 +8,7 @@
 //!
 //! - The story is told once, top to bottom: [`pipeline`].
 //! - Plain values that every room uses: [`finding`], [`diff`], [`receipt`], [`progress`], [`page`], [`error`].
-//! - The doors, the only modules that touch the outside: [`git`], [`store`], [`process`], [`mod@env`],
+//! - The doors, the only modules that touch the outside: [`git`], [`store`], [`process`], [`http`], [`mod@env`],
 //!   [`ui`], and [`hooks`] for the hooks' files.
 //! - The rooms: [`config`] (what is in force), [`pushed`] and [`owed`] (what must be reviewed),
 //!   [`units`] (how each file is treated), [`agents`] (who else reads it), [`change_set`] (a change for people and programs),
@@ -34,6 +34,7 @@ mod gate;
 mod git;
 mod ground;
 mod hooks;
+mod http;
 mod ledger;
 mod owed;
 mod page;
