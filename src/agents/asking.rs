@@ -25,6 +25,9 @@ pub(crate) struct Ask<'a> {
     /// The reviewed commit and the one it is compared with, as the snapshot's own repository has them;
     /// for agents that get our tools.
     pub(crate) commits: (&'a str, &'a str),
+    /// What marks the boundary around everything that comes from the repository: random, in the brief as
+    /// in the results of our tools, and nowhere in the repository.
+    pub(crate) nonce: &'a str,
     /// How long it may take in all.
     pub(crate) total: Duration,
     /// How long it may be silent.

@@ -3,9 +3,11 @@
 //!
 //! - `asking`: one question and its outcome, as plain values
 //! - `roster`: the agents by name, known ones and those of the user
+//! - `tools`: what agents without a program of their own may read
 
 mod asking;
 mod roster;
+mod tools;
 
 pub(crate) use asking::{Answer, Ask, Event, Failure, FailureKind, Spent};
 pub(crate) use roster::{Agent, AgentKind};

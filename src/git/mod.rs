@@ -119,6 +119,16 @@ impl Repo {
         Ok(repo)
     }
 
+    /// Opens the repository at this very directory, without looking at the environment or at any
+    /// configuration but the repository's own: for one that we made.
+    pub(crate) fn at(directory: &Path) -> Result<Self> {
+        let options = gix::open::Options::isolated();
+        Self::checked(
+            gix::ThreadSafeRepository::open_opts(directory, options),
+            directory,
+        )
+    }
+
     /// Opens the repository that `directory` is in, without looking at the environment or at any
     /// configuration but the repository's own.
     #[cfg(test)]
