@@ -207,6 +207,8 @@ pub(crate) enum Command {
         #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
         format: JsonOnly,
     },
+    /// Show which agents review this repository, enable and disable them
+    Agents(AgentsArgs),
     /// Write a commented .deep-review.toml
     Init,
     /// Install the pre-push hook in this repository
@@ -231,6 +233,43 @@ pub(crate) enum HookEvent {
         remote: String,
         /// The remote's URL
         url: String,
+    },
+}
+
+const AGENTS_EXAMPLES: &str = "\
+Examples:
+  deep-review agents                       who reviews this repository, and who could
+  deep-review agents enable claude codex   ask them too; changed code is sent to their vendors
+  deep-review agents disable codex         ask it no more
+
+Who is enabled is kept on your side, per repository. Models, programs and endpoints are set as
+[agents.NAME] in the user configuration.";
+
+/// `agents`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, after_help = AGENTS_EXAMPLES)]
+pub(crate) struct AgentsArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<AgentsCommand>,
+    /// How to print them
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) format: Format,
+}
+
+/// Whom to ask.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AgentsCommand {
+    /// Let agents read this repository; code is sent to where they run
+    Enable {
+        /// Their names
+        #[arg(required = true, value_name = "NAME")]
+        names: Vec<String>,
+    },
+    /// Ask them no more
+    Disable {
+        /// Their names
+        #[arg(required = true, value_name = "NAME")]
+        names: Vec<String>,
     },
 }
 

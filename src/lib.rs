@@ -113,6 +113,7 @@ pub fn run(cli: &Cli) -> ExitCode {
             inputs,
             format: cli::JsonOnly::Json,
         }) => commands::standalone::consolidate(inputs, &ui),
+        Some(Command::Agents(arguments)) => commands::agents::run(arguments, &ui),
         Some(Command::Init) => commands::init::run(&ui),
         Some(Command::Install) => commands::install::install(&ui),
         Some(Command::Uninstall) => commands::install::uninstall(&ui),

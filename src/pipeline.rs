@@ -7,6 +7,7 @@ mod explained;
 mod joining;
 mod known;
 mod opinions;
+mod panel;
 mod reading;
 mod replies;
 mod rounds;
@@ -22,7 +23,9 @@ use crate::gate::{self, Policy};
 use crate::ledger::{self, Decision, Surroundings, UnitFindings};
 use crate::owed::Target;
 use crate::pushed::PushedRef;
-use crate::report::{self, AgentReport, BaseReport, Positions, Report, Standing, TargetReport};
+use crate::report::{
+    self, AgentReport, BaseReport, FailedAgent, Positions, Report, Standing, TargetReport,
+};
 use crate::rules::RuleLevel;
 
 pub(crate) use explained::Explained;
@@ -31,7 +34,8 @@ pub(crate) use replies::Reply;
 pub(crate) use session::{InForce, Session, Stands};
 
 use joining::Joined;
-use opinions::Opinions;
+use opinions::{New, Opinions};
+use panel::{Answers, Lacking, Panel};
 use reading::{ReadUnit, Reading};
 use session::rule_set;
 use tree::Sides;
@@ -86,6 +90,17 @@ impl Scope {
     }
 }
 
+/// What is known of a target when the gate is asked.
+struct Judged<'k> {
+    target: &'k Target,
+    in_force: &'k InForce,
+    reading: &'k Reading,
+    opinions: &'k Opinions,
+    findings: Vec<Finding>,
+    panel: &'k Panel,
+    lacking: Lacking,
+}
+
 /// Whether agents may be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asking {
@@ -112,6 +127,7 @@ impl Session {
     ) -> Result<Report> {
         let (targets, nothing) = self.owed(scope)?;
         let decisions = self.decisions()?;
+        let panel = self.panel()?;
         let mut reports = Vec::new();
         let mut positions = Positions::default();
         let mut agents = vec![AgentReport {
@@ -127,26 +143,39 @@ impl Session {
             let rules = rule_set(&in_force.settings)?;
             let reading = self.read(&target, change_set, &in_force.settings, &rules, asking)?;
             self.store_receipts(&reading, asking);
-            let opinions = self.opinions(&target, &reading, &in_force.settings, replies, asking)?;
+            let counting = self.counting(&panel, &in_force.settings);
+            let mut remembered = self.remembered(&reading);
+            let answers = Answers::default();
+            let new = New {
+                replies,
+                panel: &answers.receipts,
+                asking,
+            };
+            let opinions =
+                self.opinions(&target, &reading, &in_force.settings, &remembered, new)?;
+            remembered.receipts.extend(answers.receipts);
+            let lacking = counting.lacking(&reading, &remembered, &answers.silent);
             agents[0].read += reading.fresh.len();
             agents[0].remembered += reading.remembered;
             report::add_up(&mut agents, &opinions.agents);
-            for (unheard, _) in &opinions.failed {
-                if !failed.contains(unheard) {
-                    failed.push(unheard.clone());
+            let silent = answers.silent.into_iter().map(FailedAgent::from);
+            let unheard = opinions.failed.iter().map(|(unheard, _)| unheard.clone());
+            for unheard in unheard.chain(silent) {
+                if !failed.contains(&unheard) {
+                    failed.push(unheard);
                 }
             }
             let mut joined = joined(&in_force, &reading, &opinions);
-            let findings = std::mem::take(&mut joined.findings);
-            reports.push(self.judge(
-                &target,
-                &in_force,
-                &reading,
-                &opinions,
-                findings,
-                &decisions,
-                &mut positions,
-            )?);
+            let known = Judged {
+                target: &target,
+                in_force: &in_force,
+                reading: &reading,
+                opinions: &opinions,
+                findings: std::mem::take(&mut joined.findings),
+                panel: &panel,
+                lacking,
+            };
+            reports.push(self.judge(known, &decisions, &mut positions)?);
             aside.take_over(joined);
         }
         let mut report = Report {
@@ -177,20 +206,21 @@ impl Session {
     }
 
     /// Joins what stands with what was decided, and asks the gate.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "a verdict depends on all that was found out"
-    )]
     fn judge(
         &self,
-        target: &Target,
-        in_force: &InForce,
-        reading: &Reading,
-        opinions: &Opinions,
-        findings: Vec<Finding>,
+        known: Judged<'_>,
         decisions: &[Decision],
         positions: &mut Positions,
     ) -> Result<TargetReport> {
+        let Judged {
+            target,
+            in_force,
+            reading,
+            opinions,
+            findings,
+            panel,
+            lacking,
+        } = known;
         let settings = &in_force.settings;
         let sides = Sides::of(
             &self.repo,
@@ -217,9 +247,11 @@ impl Session {
             let why = format!("the reply is no answer: {}", failed.why);
             not_reviewed.extend(reading.unread_by(&failed.agent, &why));
         }
+        not_reviewed.extend(lacking.not_reviewed);
         let verdict = gate::judge(reading.new_units(), not_reviewed, &standing, policy);
         let mut notes = target.notes.clone();
         notes.extend(in_force.notes.iter().cloned());
+        notes.extend(lacking.notes);
         notes.extend(self.debt(reading, decisions, &around, policy));
         Ok(TargetReport {
             name: target.name.clone(),
@@ -247,6 +279,8 @@ impl Session {
                 .collect(),
             blocks_from: policy.block,
             verdict,
+            panel: panel.names.clone(),
+            missing: lacking.missing,
             notes,
         })
     }

@@ -65,7 +65,7 @@ impl Excludes {
     }
 
     /// Why a path is excluded, if it is.
-    fn reason(&self, path: &RepoPath) -> Option<&str> {
+    pub(crate) fn reason(&self, path: &RepoPath) -> Option<&str> {
         let text = path.to_str_lossy();
         // The matcher panics on paths that look absolute; Git has none.
         let text = text.trim_start_matches('/');

@@ -77,6 +77,46 @@ impl AgentKind {
 }
 
 impl Agent {
+    /// Who gets the code it reads, for people.
+    pub(crate) fn receiver(&self) -> String {
+        if let Some(endpoint) = &self.endpoint {
+            return if self.is_local() {
+                format!("{endpoint}, on this machine")
+            } else {
+                endpoint.clone()
+            };
+        }
+        match self.kind {
+            AgentKind::Claude | AgentKind::Anthropic => "Anthropic".to_owned(),
+            AgentKind::Codex | AgentKind::OpenAi | AgentKind::OpenAiChat => "OpenAI".to_owned(),
+            AgentKind::Gemini | AgentKind::GeminiApi => "Google".to_owned(),
+            AgentKind::Command => {
+                let program = self.command.first().map_or("", String::as_str);
+                format!("the program `{program}`")
+            }
+        }
+    }
+
+    /// True if its endpoint is this machine.
+    pub(crate) fn is_local(&self) -> bool {
+        let Some(endpoint) = &self.endpoint else {
+            return false;
+        };
+        let rest = endpoint
+            .split_once("://")
+            .map_or(endpoint.as_str(), |it| it.1);
+        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let host = host.rsplit_once('@').map_or(host, |it| it.1);
+        let host = match host.strip_prefix('[') {
+            Some(bracketed) => bracketed.split(']').next().unwrap_or_default(),
+            None => host.split(':').next().unwrap_or_default(),
+        };
+        host.eq_ignore_ascii_case("localhost")
+            || host
+                .parse::<std::net::IpAddr>()
+                .is_ok_and(|address| address.is_loopback())
+    }
+
     /// What decides its answers, as receipts know it.
     pub(crate) fn spec(&self) -> AgentSpec {
         AgentSpec {
@@ -88,6 +128,44 @@ impl Agent {
                 AgentKind::Command => self.command.join("\u{0}"),
                 _ => self.endpoint.clone().unwrap_or_default(),
             },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_is_this_machine() {
+        let local = |endpoint: &str| {
+            Agent {
+                name: "house".to_owned(),
+                kind: AgentKind::OpenAiChat,
+                model: None,
+                effort: None,
+                endpoint: Some(endpoint.to_owned()),
+                key_env: None,
+                command: Vec::new(),
+                redact: true,
+            }
+            .is_local()
+        };
+        for here in [
+            "http://127.0.0.1:11434/v1",
+            "http://localhost/v1",
+            "http://[::1]:8080",
+            "HTTP://LOCALHOST:1",
+        ] {
+            assert!(local(here), "{here}");
+        }
+        for elsewhere in [
+            "https://api.example.com/v1",
+            "http://localhost.example.com",
+            "http://127.0.0.1@example.com/",
+            "http://192.168.1.4:1",
+        ] {
+            assert!(!local(elsewhere), "{elsewhere}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! One file per subcommand: arguments in, a call of the library, the result to `ui`.
 
+pub(crate) mod agents;
 pub(crate) mod consolidate;
 pub(crate) mod demo;
 pub(crate) mod diff;

@@ -99,6 +99,8 @@ pub(crate) struct Settings {
     pub(crate) documents: Sourced<Vec<String>>,
     /// Patterns of paths that are listed only.
     pub(crate) exclude: Vec<Sourced<String>>,
+    /// Those that stand on the branch only: what they name is sent to nobody, and owed all the same.
+    pub(crate) withhold: Vec<Sourced<String>>,
     /// The size of the largest text that is read, in bytes.
     pub(crate) max_file_size: Sourced<u64>,
     /// The rules that are not built in.
@@ -145,6 +147,7 @@ impl Layers<'_> {
                 Some(file.context.as_ref()?.documents.as_ref()?.get_ref().clone())
             }),
             exclude: self.exclude(),
+            withhold: self.withhold(),
             max_file_size: self.max_file_size(&mut warnings),
             rules: self.rules(),
             levels: self.levels(),
@@ -315,6 +318,18 @@ impl Layers<'_> {
                     .into_iter()
                     .map(move |pattern| Sourced::new(pattern, origin.clone()))
             })
+            .collect()
+    }
+
+    fn withhold(&self) -> Vec<Sourced<String>> {
+        let settled = self.exclude();
+        let new = self
+            .branch
+            .and_then(|file| Some(file.review.as_ref()?.exclude.as_ref()?.get_ref().clone()));
+        new.unwrap_or_default()
+            .into_iter()
+            .filter(|pattern| settled.iter().all(|known| known.value != *pattern))
+            .map(|pattern| Sourced::new(pattern, Origin::Branch))
             .collect()
     }
 

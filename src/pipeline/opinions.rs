@@ -19,7 +19,7 @@ use crate::ground::evidence::{Evidence, PathEvidence};
 use crate::ground::{Grounds, Side};
 use crate::ledger;
 use crate::owed::Target;
-use crate::receipt::Receipt;
+use crate::receipt::{AgentSpec, Asked, Receipt};
 use crate::report::{AgentReport, FailedAgent};
 use crate::rules;
 
@@ -41,6 +41,31 @@ pub(super) struct Opinions {
     read_by: BTreeMap<UnitKey, Vec<String>>,
 }
 
+/// What is remembered of the opinions on a target: receipts of agents and of reviews handed in.
+#[derive(Debug, Default)]
+pub(super) struct Remembered {
+    /// The oldest first.
+    pub(super) receipts: Vec<Receipt>,
+}
+
+impl Remembered {
+    /// True if an agent in exactly this setting has read a unit; `stale` says which receipts no longer
+    /// count because it had been told something else.
+    pub(super) fn has_read(
+        &self,
+        spec: &AgentSpec,
+        unit: UnitKey,
+        stale: &dyn Fn(&Asked) -> bool,
+    ) -> bool {
+        self.receipts.iter().any(|receipt| {
+            receipt.unit == unit
+                && receipt.agent == *spec
+                && receipt.handed_in.as_ref().is_some_and(|it| it.accounted)
+                && receipt.asked.as_ref().is_some_and(|asked| !stale(asked))
+        })
+    }
+}
+
 impl Opinions {
     /// Who has read a unit.
     pub(super) fn readers(&self, unit: &ReadUnit) -> &[String] {
@@ -49,30 +74,36 @@ impl Opinions {
 }
 
 impl Session {
-    /// Collects what agents said about a target: what is remembered of its units, and new replies.
-    pub(super) fn opinions(
-        &mut self,
-        target: &Target,
-        reading: &Reading,
-        settings: &Settings,
-        replies: &[Reply],
-        asking: Asking,
-    ) -> Result<Opinions> {
-        let (heard, unheard) = heard(replies);
+    /// What is remembered of the opinions on the units of a target.
+    pub(super) fn remembered(&mut self, reading: &Reading) -> Remembered {
         let units: Vec<(UnitKey, &RepoPath)> = reading
             .counting()
             .into_iter()
             .map(|unit| (unit.key, unit.change.path()))
             .collect();
-        let (known, unusable) = self.store.handed_in(&units).unwrap_or_else(|error| {
-            self.warn(format!("no handed-in review could be read: {error:#}"));
+        let (receipts, unusable) = self.store.handed_in(&units).unwrap_or_else(|error| {
+            self.warn(format!("no earlier opinion could be read: {error:#}"));
             (Vec::new(), 0)
         });
         if unusable > 0 {
             self.warn(format!(
-                "{unusable} receipts of handed-in reviews were damaged or not sealed by this user, and count for nothing"
+                "{unusable} receipts of agents or handed-in reviews were damaged or not sealed by this user, and count for nothing"
             ));
         }
+        Remembered { receipts }
+    }
+
+    /// Collects what agents said about a target: what is remembered of its units, what the panel said
+    /// just now, and reviews that were handed in.
+    pub(super) fn opinions(
+        &mut self,
+        target: &Target,
+        reading: &Reading,
+        settings: &Settings,
+        remembered: &Remembered,
+        new: New<'_>,
+    ) -> Result<Opinions> {
+        let (heard, unheard) = heard(new.replies);
         let mut opinions = Opinions {
             failed: unheard
                 .into_iter()
@@ -80,35 +111,67 @@ impl Session {
                 .collect(),
             ..Opinions::default()
         };
-        if units.is_empty() {
+        if reading.counting().is_empty() {
             let findings = heard.into_iter().flat_map(|it| it.review.findings);
             opinions.idle = findings.collect();
             return Ok(opinions);
         }
-        if heard.is_empty() && known.is_empty() {
+        let known = &remembered.receipts;
+        if heard.is_empty() && known.is_empty() && new.panel.is_empty() {
             return Ok(opinions);
         }
         let named: Vec<&RawFinding> = heard
             .iter()
             .flat_map(|heard| &heard.review.findings)
             .chain(known.iter().flat_map(|receipt| &receipt.findings))
+            .chain(new.panel.iter().flat_map(|receipt| &receipt.findings))
             .collect();
         let tree = tree_for(&self.repo, target, reading.head_changes(), settings, &named)?;
         drop(named);
         let reviewed = tree.reviewed();
         let grounds = Grounds::new(&reviewed);
-        let fresh: Vec<Receipt> = heard
+        let handed_in: Vec<Receipt> = heard
             .into_iter()
             .flat_map(|heard| heard.receipts(&grounds, &tree, reading, self.now))
             .collect();
-        opinions.recall(&known, &fresh, reading, &grounds, &tree);
-        if asking != Asking::Nothing
-            && let Err(error) = self.store.add_handed_in(&fresh)
+        let mut fresh = new.panel.to_vec();
+        fresh.extend(handed_in);
+        opinions.recall(known, &fresh, reading, &grounds, &tree);
+        let handed_in = &fresh[new.panel.len()..];
+        if new.asking != Asking::Nothing
+            && let Err(error) = self.store.add_handed_in(handed_in)
         {
             self.warn(format!("not remembered: {error:#}"));
         }
         Ok(opinions)
     }
+
+    /// The receipts that an agent's answer gives, checked against the code.
+    pub(super) fn receipts_of(
+        &self,
+        heard: Heard,
+        target: &Target,
+        reading: &Reading,
+        settings: &Settings,
+    ) -> Result<Vec<Receipt>> {
+        let named: Vec<&RawFinding> = heard.review.findings.iter().collect();
+        let tree = tree_for(&self.repo, target, reading.head_changes(), settings, &named)?;
+        drop(named);
+        let reviewed = tree.reviewed();
+        let grounds = Grounds::new(&reviewed);
+        Ok(heard.receipts(&grounds, &tree, reading, self.now))
+    }
+}
+
+/// What is said about a target in this run.
+#[derive(Clone, Copy)]
+pub(super) struct New<'a> {
+    /// Reviews that were handed in.
+    pub(super) replies: &'a [Reply],
+    /// Receipts of the panel's answers.
+    pub(super) panel: &'a [Receipt],
+    /// Whether anything may be written.
+    pub(super) asking: Asking,
 }
 
 impl Session {

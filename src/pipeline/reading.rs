@@ -341,6 +341,11 @@ impl ReadUnit {
         matches!(self.class, Class::Reviewed | Class::RulesOnly { .. })
     }
 
+    /// True if the agents of the panel must have read it.
+    pub(super) fn owes_panel(&self) -> bool {
+        self.class == Class::Reviewed
+    }
+
     /// True if the remote has it already.
     pub(super) fn is_paid(&self) -> bool {
         self.class == Class::Paid

@@ -1,7 +1,7 @@
 //! Takes in reviews that somebody wrote of a change: each reply is read, and gives receipts for the
 //! units it accounts for. What its findings are worth is left to `opinions`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -12,7 +12,7 @@ use crate::diff::RepoPath;
 use crate::finding::RawFinding;
 use crate::ground::Grounds;
 use crate::parse::{self, ParsedReview, Status, UnitState};
-use crate::receipt::{AgentSpec, HandedIn, Receipt};
+use crate::receipt::{AgentSpec, Asked, HandedIn, Receipt};
 use crate::report::FailedAgent;
 
 /// A review that somebody wrote of exactly this change.
@@ -34,9 +34,15 @@ impl Reply {
 
 /// A reply that was understood.
 pub(super) struct Heard {
-    agent: String,
-    digest: String,
+    /// Whose it is.
+    pub(super) spec: AgentSpec,
+    /// A digest of the reply.
+    pub(super) digest: String,
+    /// What it says.
     pub(super) review: ParsedReview,
+    /// Which units it was asked for and has read, by their place among those that count, with what
+    /// its agent had been told; `None` for a reply that nobody asked for: then its own word counts.
+    pub(super) read: Option<BTreeMap<usize, Asked>>,
 }
 
 /// A reply that is no answer.
@@ -79,11 +85,17 @@ pub(super) fn hear(reply: &Reply) -> Result<Heard, Unheard> {
             findings: review.findings,
         }),
         None => Ok(Heard {
-            agent: reply.agent.clone(),
-            digest: blake3::hash(&reply.bytes).to_hex()[..32].to_owned(),
+            spec: AgentSpec::of_file(&reply.agent),
+            digest: digest(&reply.bytes),
             review,
+            read: None,
         }),
     }
+}
+
+/// What stands for a reply in receipts.
+pub(super) fn digest(reply: &[u8]) -> String {
+    blake3::hash(reply).to_hex()[..32].to_owned()
 }
 
 impl Heard {
@@ -98,14 +110,16 @@ impl Heard {
         at: Timestamp,
     ) -> Vec<Receipt> {
         let units = reading.counting();
-        let mut accounted = vec![false; units.len()];
-        for report in &self.review.units {
-            if report.state == UnitState::Reviewed
-                && let Some(index) = unit_named(&report.unit, &units)
-            {
-                accounted[index] = true;
-            }
-        }
+        let accounted: BTreeSet<usize> = match &self.read {
+            Some(read) => read.keys().copied().collect(),
+            None => self
+                .review
+                .units
+                .iter()
+                .filter(|report| report.state == UnitState::Reviewed)
+                .filter_map(|report| unit_named(&report.unit, &units))
+                .collect(),
+        };
         let mut of_unit: Vec<Vec<RawFinding>> = vec![Vec::new(); units.len()];
         let mut of_all = Vec::new();
         let mut anchors = BTreeMap::new();
@@ -122,7 +136,7 @@ impl Heard {
             }
         }
         let mut given: Vec<usize> = (0..units.len())
-            .filter(|index| accounted[*index] || !of_unit[*index].is_empty())
+            .filter(|index| accounted.contains(index) || !of_unit[*index].is_empty())
             .collect();
         if given.is_empty() && !of_all.is_empty() {
             given = (0..units.len().min(CARRIERS)).collect();
@@ -142,7 +156,7 @@ impl Heard {
                     .collect();
                 Receipt {
                     unit: unit.key,
-                    agent: AgentSpec::of_file(&self.agent),
+                    agent: self.spec.clone(),
                     path: unit.change.path().clone(),
                     hunks: unit.hunks.clone(),
                     at,
@@ -150,10 +164,13 @@ impl Heard {
                     findings,
                     handed_in: Some(HandedIn {
                         reply: self.digest.clone(),
-                        accounted: accounted[index],
+                        accounted: accounted.contains(&index),
                         anchors,
                     }),
-                    asked: None,
+                    asked: self
+                        .read
+                        .as_ref()
+                        .and_then(|read| read.get(&index).cloned()),
                 }
             })
             .collect()

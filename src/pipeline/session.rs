@@ -10,7 +10,8 @@ use jiff::civil::Date;
 use super::reading::Reading;
 use super::replies::Reply;
 use super::{Asking, Scope};
-use crate::config::{self, ConfigFile, Layers, Loosening, Settings, Source};
+use crate::agents::Agent;
+use crate::config::{self, ConfigFile, Layers, Limits, Loosening, Settings, Source};
 use crate::diff::{Change, Oid, RepoPath};
 use crate::env;
 use crate::error::HintExt;
@@ -32,6 +33,12 @@ pub(crate) struct Session {
     pub(crate) store: Store,
     /// When this run began.
     pub(crate) now: Timestamp,
+    /// The agents that could be asked.
+    pub(crate) agents: Vec<Agent>,
+    /// What a review may take.
+    pub(crate) limits: Limits,
+    /// The agents to ask in this run, if they were named.
+    pub(crate) named_agents: Option<Vec<String>>,
     user: Option<ConfigFile>,
     warnings: Vec<String>,
 }
@@ -83,9 +90,17 @@ impl Session {
             repo,
             store,
             now: Timestamp::now(),
+            agents: config::agents(user.as_ref())?,
+            limits: config::limits(user.as_ref())?,
+            named_agents: None,
             user,
             warnings,
         })
+    }
+
+    /// The names of the agents that the user enabled here, in order.
+    pub(crate) fn enabled(&self) -> Result<Vec<String>> {
+        Ok(self.store.panel()?.unwrap_or_default().agents)
     }
 
     /// Today, in UTC.

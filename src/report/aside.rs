@@ -50,3 +50,14 @@ pub(crate) struct FailedAgent {
     /// What is wrong with the reply.
     pub(crate) why: String,
 }
+
+/// An agent of the panel that has not read everything, although enough others have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct MissingAgent {
+    /// Its name.
+    pub(crate) agent: String,
+    /// How many units it has not read.
+    pub(crate) units: usize,
+    /// Why.
+    pub(crate) why: String,
+}

@@ -24,7 +24,7 @@ use crate::gate::Verdict;
 use crate::ledger::State;
 use crate::units::Class;
 
-pub(crate) use aside::{Dropped, FailedAgent, MaybeSame, Observation};
+pub(crate) use aside::{Dropped, FailedAgent, MaybeSame, MissingAgent, Observation};
 pub(crate) use json::{harmless_json, to_json};
 pub(crate) use listing::{finding_page, findings_page};
 pub(crate) use terminal::{push_page, review_page};
@@ -114,6 +114,12 @@ pub(crate) struct TargetReport {
     pub(crate) blocks_from: Severity,
     /// The gate's answer for this branch.
     pub(crate) verdict: Verdict,
+    /// Who must answer besides the rules reviewer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) panel: Vec<String>,
+    /// Who of them did not, although enough did.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) missing: Vec<MissingAgent>,
     /// What people should know about how it was reviewed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) notes: Vec<String>,

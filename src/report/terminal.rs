@@ -86,6 +86,10 @@ pub(crate) fn review_page(report: &Report, width: usize) -> Page {
 /// What a push prints: one line if it may go, at most [`PUSH_LINES`] lines if not.
 pub(crate) fn push_page(report: &Report, width: usize) -> Page {
     let mut tail = Page::new();
+    for failed in &report.failed {
+        let words = format!("{} did not answer: {}", failed.agent, failed.why);
+        tail.line(Style::Warning, cut(&words, width * 2));
+    }
     notes(&mut tail, report, width);
     verdict_line(&mut tail, report);
     let blocking = report.blocking();
@@ -339,6 +343,13 @@ fn who_took_part(report: &Report) -> String {
 }
 
 fn notes(page: &mut Page, report: &Report, width: usize) {
+    for missing in report.targets.iter().flat_map(|target| &target.missing) {
+        let files = count(missing.units, "file", "files");
+        let words = format!("{} has not read {files}: {}", missing.agent, missing.why);
+        page.put(Style::Warning, "note: ")
+            .text(cut(&words, (width * 2).saturating_sub(6)))
+            .end();
+    }
     let of_targets = report.targets.iter().flat_map(|target| &target.notes);
     let notes: Vec<&String> = of_targets.chain(&report.warnings).collect();
     for note in notes.iter().take(NAMED_NOTES) {

@@ -1,0 +1,148 @@
+//! `deep-review agents`: who may read this repository, and who could.
+
+use anyhow::{Result, anyhow};
+use serde::Serialize;
+
+use crate::agents::Agent;
+use crate::cli::{AgentsArgs, AgentsCommand, Format};
+use crate::error::{Exit, HintExt};
+use crate::page::{Page, Style, cut};
+use crate::pipeline::Session;
+use crate::report;
+use crate::ui::Ui;
+
+/// One agent, for programs.
+#[derive(Serialize)]
+struct Row {
+    name: String,
+    kind: &'static str,
+    model: Option<String>,
+    effort: Option<String>,
+    enabled: bool,
+    /// Who gets the code.
+    sends_to: String,
+    /// Whether secrets are taken out before.
+    redacted: bool,
+}
+
+pub(crate) fn run(arguments: &AgentsArgs, ui: &Ui) -> Result<Exit> {
+    let session = Session::open()?;
+    match &arguments.command {
+        Some(AgentsCommand::Enable { names }) => enable(&session, names, ui),
+        Some(AgentsCommand::Disable { names }) => disable(&session, names, ui),
+        None => {
+            list(&session, arguments.format, ui)?;
+            Ok(Exit::Pass)
+        }
+    }
+}
+
+fn enable(session: &Session, names: &[String], ui: &Ui) -> Result<Exit> {
+    for name in names {
+        known(session, name)?;
+    }
+    let mut enabled = session.enabled()?;
+    for name in names {
+        if !enabled.contains(name) {
+            enabled.push(name.clone());
+        }
+    }
+    session.store.set_panel(enabled)?;
+    for name in names {
+        let agent = known(session, name)?;
+        ui.status(&format!(
+            "{name} reviews this repository from now on; changed files and what it reads around them are sent to {}",
+            agent.receiver()
+        ));
+    }
+    Ok(Exit::Pass)
+}
+
+fn disable(session: &Session, names: &[String], ui: &Ui) -> Result<Exit> {
+    let mut enabled = session.enabled()?;
+    for name in names {
+        let Some(at) = enabled.iter().position(|it| it == name) else {
+            return Err(anyhow!("`{name}` is not enabled for this repository"))
+                .hint("`deep-review agents` lists those that are");
+        };
+        enabled.remove(at);
+    }
+    session.store.set_panel(enabled)?;
+    ui.status(&format!(
+        "not asked any more in this repository: {}",
+        names.join(", ")
+    ));
+    Ok(Exit::Pass)
+}
+
+fn known<'s>(session: &'s Session, name: &str) -> Result<&'s Agent> {
+    let all = &session.agents;
+    all.iter().find(|agent| agent.name == name).map_or_else(
+        || {
+            let names: Vec<&str> = all.iter().map(|agent| agent.name.as_str()).collect();
+            Err(anyhow!("no agent is called `{name}`")).hint(format!(
+                "there are {}; others are added as `[agents.NAME]` in the user configuration",
+                names.join(", ")
+            ))
+        },
+        Ok,
+    )
+}
+
+fn list(session: &Session, format: Format, ui: &Ui) -> Result<()> {
+    let enabled = session.enabled()?;
+    let rows: Vec<Row> = session
+        .agents
+        .iter()
+        .map(|agent| Row {
+            name: agent.name.clone(),
+            kind: agent.kind.name(),
+            model: agent.model.clone(),
+            effort: agent.effort.clone(),
+            enabled: enabled.contains(&agent.name),
+            sends_to: agent.receiver(),
+            redacted: agent.redact,
+        })
+        .collect();
+    if format == Format::Json {
+        ui.result_bytes(&report::to_json(&rows)?);
+        return Ok(());
+    }
+    let mut page = Page::new();
+    page.put(Style::Good, "enabled  ")
+        .put(Style::Strong, format!("{:<12} ", crate::rules::AGENT))
+        .text("built in; nothing leaves this machine")
+        .end();
+    for row in &rows {
+        let (style, state) = if row.enabled {
+            (Style::Good, "enabled  ")
+        } else {
+            (Style::Faint, "–        ")
+        };
+        let model = match (&row.model, &row.effort) {
+            (Some(model), Some(effort)) => format!("{model} ({effort}), "),
+            (Some(model), None) => format!("{model}, "),
+            (None, Some(effort)) => format!("effort {effort}, "),
+            (None, None) => String::new(),
+        };
+        let words = format!("{model}sends code to {}", row.sends_to);
+        page.put(style, state)
+            .put(Style::Strong, format!("{:<12} ", row.name))
+            .text(cut(&words, ui.width().saturating_sub(22)))
+            .end();
+    }
+    for name in enabled
+        .iter()
+        .filter(|name| rows.iter().all(|row| row.name != **name))
+    {
+        page.put(Style::Warning, "missing  ")
+            .put(Style::Strong, format!("{name:<12} "))
+            .text("enabled here, but not configured any more: it counts as not answering")
+            .end();
+    }
+    ui.result(&page);
+    if enabled.is_empty() {
+        ui.status("only the built-in rules review this repository; `deep-review agents enable NAME` adds an agent");
+    }
+    Ok(())
+}

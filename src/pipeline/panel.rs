@@ -1,0 +1,250 @@
+//! The panel: which agents a change owes, which units each has read, and who is missing.
+//! Asking them is left to `rounds_of_asking`; what their words come to, to `opinions`.
+
+use anyhow::Result;
+
+use super::Session;
+use super::opinions::Remembered;
+use super::reading::{ReadUnit, Reading};
+use crate::agents::{Agent, FailureKind};
+use crate::config::Settings;
+use crate::gate::{self, Heard, NotReviewed, OnBudget, Stale};
+use crate::receipt::{Asked, Receipt};
+use crate::report::{FailedAgent, MissingAgent};
+use crate::units::Excludes;
+
+/// The agents that must answer for a change.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Panel {
+    /// All that are enabled, in order, those that are not configured any more included.
+    pub(crate) names: Vec<String>,
+    /// Those that can be asked.
+    pub(crate) agents: Vec<Agent>,
+}
+
+/// An agent that was to answer and did not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Silent {
+    /// Its name.
+    pub(super) agent: String,
+    /// What sort of failure.
+    pub(super) kind: FailureKind,
+    /// Why.
+    pub(super) why: String,
+}
+
+impl From<Silent> for FailedAgent {
+    fn from(silent: Silent) -> Self {
+        Self {
+            agent: silent.agent,
+            why: silent.why,
+        }
+    }
+}
+
+/// What asking the panel gave.
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    /// Of those who answered.
+    pub(super) receipts: Vec<Receipt>,
+    /// Those who did not.
+    pub(super) silent: Vec<Silent>,
+}
+
+/// What the panel lacks for a target.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Lacking {
+    /// Units without enough answers.
+    pub(super) not_reviewed: Vec<NotReviewed>,
+    /// Agents without whom there are enough.
+    pub(super) missing: Vec<MissingAgent>,
+    /// What people should know.
+    pub(super) notes: Vec<String>,
+}
+
+/// What the panel's answers are counted by.
+pub(super) struct Counting<'c> {
+    /// Who must answer.
+    pub(super) panel: &'c Panel,
+    /// How many.
+    pub(super) quorum: Option<usize>,
+    /// What happens to what no budget was left for.
+    pub(super) on_budget: OnBudget,
+    /// What only the branch excludes: not sent, and owed all the same.
+    pub(super) withheld: Excludes,
+    /// Whether an answer counts whose agent had been told something else.
+    pub(super) stale: Stale,
+}
+
+impl Session {
+    /// Who must answer here: the agents named for this run, else those the user enabled.
+    pub(crate) fn panel(&self) -> Result<Panel> {
+        let names = match &self.named_agents {
+            Some(named) => named.clone(),
+            None => self.enabled()?,
+        };
+        let agents = names
+            .iter()
+            .filter_map(|name| self.agents.iter().find(|agent| agent.name == *name))
+            .cloned()
+            .collect();
+        Ok(Panel { names, agents })
+    }
+
+    /// By what the panel's answers are counted for one change.
+    pub(super) fn counting<'p>(&self, panel: &'p Panel, settings: &Settings) -> Counting<'p> {
+        // A pattern that can't be understood names nothing; in force, it is complained about elsewhere.
+        let (withheld, _) = Excludes::new(&settings.withhold);
+        Counting {
+            panel,
+            quorum: settings.quorum.value,
+            on_budget: settings.on_budget.value,
+            withheld,
+            stale: settings.stale.value,
+        }
+    }
+}
+
+impl Counting<'_> {
+    /// The units an agent has yet to read, by their place among those that count.
+    pub(super) fn unread(
+        &self,
+        agent: &Agent,
+        reading: &Reading,
+        remembered: &Remembered,
+    ) -> Vec<usize> {
+        let spec = agent.spec();
+        reading
+            .counting()
+            .into_iter()
+            .enumerate()
+            .filter(|(_, unit)| self.is_sent(unit))
+            .filter(|(_, unit)| {
+                !remembered.has_read(&spec, unit.key, &|it| self.is_stale(unit, it))
+            })
+            .map(|(index, _)| index)
+            .collect()
+    }
+
+    /// True if an answer no longer counts.
+    fn is_stale(&self, _unit: &ReadUnit, _asked: &Asked) -> bool {
+        self.stale == Stale::Review && false
+    }
+
+    /// True if a unit may be given to agents, and owes them an answer.
+    fn is_sent(&self, unit: &ReadUnit) -> bool {
+        unit.owes_panel() && self.withheld.reason(unit.change.path()).is_none()
+    }
+
+    /// Counts what the panel has read.
+    pub(super) fn lacking(
+        &self,
+        reading: &Reading,
+        remembered: &Remembered,
+        silent: &[Silent],
+    ) -> Lacking {
+        let mut lacking = Lacking::default();
+        if self.panel.names.is_empty() {
+            return lacking;
+        }
+        let rules = gate::Panel {
+            agents: &self.panel.names,
+            quorum: self.quorum,
+        };
+        let mut unpaid = 0;
+        for unit in reading.counting() {
+            if !unit.owes_panel() {
+                continue;
+            }
+            let not_reviewed = |agents: Vec<String>, why: String| NotReviewed {
+                path: unit.change.path().clone(),
+                commit: None,
+                agents,
+                why,
+            };
+            if let Some(why) = self.withheld.reason(unit.change.path()) {
+                let why = format!(
+                    "not sent to agents, {why}; it passes once the exclusion is on the base side"
+                );
+                lacking.not_reviewed.push(not_reviewed(Vec::new(), why));
+                continue;
+            }
+            let answered: Vec<String> = self
+                .panel
+                .agents
+                .iter()
+                .filter(|agent| {
+                    remembered.has_read(&agent.spec(), unit.key, &|it| self.is_stale(unit, it))
+                })
+                .map(|agent| agent.name.clone())
+                .collect();
+            match rules.heard(&answered) {
+                Heard::All => {}
+                Heard::Enough { missing } => {
+                    for agent in missing {
+                        lacking.miss(agent, &self.why(silent));
+                    }
+                }
+                Heard::TooFew { missing, needed } => {
+                    let broke = |agent: &String| {
+                        let mut of_agent = silent.iter().filter(|it| it.agent == *agent);
+                        of_agent.any(|it| it.kind == FailureKind::OverBudget)
+                    };
+                    if self.on_budget == OnBudget::RulesOnly && missing.iter().all(broke) {
+                        unpaid += 1;
+                        continue;
+                    }
+                    let asked = silent.iter().any(|it| missing.contains(&it.agent));
+                    let why = match (needed > self.panel.names.len(), asked) {
+                        (true, _) => format!(
+                            "{needed} agents must answer, and {} are enabled",
+                            self.panel.names.len()
+                        ),
+                        (false, true) => "not answered for".to_owned(),
+                        (false, false) => "not reviewed yet".to_owned(),
+                    };
+                    lacking.not_reviewed.push(not_reviewed(missing, why));
+                }
+            }
+        }
+        if unpaid > 0 {
+            lacking.notes.push(format!(
+                "NOT REVIEWED by agents: {unpaid} files, because a limit was spent; the built-in rules decided"
+            ));
+        }
+        lacking
+    }
+
+    /// Why an agent is missing.
+    fn why<'s>(&self, silent: &'s [Silent]) -> impl Fn(&str) -> String + use<'s, '_> {
+        let configured: Vec<&str> = self
+            .panel
+            .agents
+            .iter()
+            .map(|agent| agent.name.as_str())
+            .collect();
+        move |agent| {
+            if let Some(silent) = silent.iter().find(|it| it.agent == agent) {
+                return silent.why.clone();
+            }
+            if configured.contains(&agent) {
+                "not asked yet".to_owned()
+            } else {
+                "not configured any more".to_owned()
+            }
+        }
+    }
+}
+
+impl Lacking {
+    fn miss(&mut self, agent: String, why: &dyn Fn(&str) -> String) {
+        match self.missing.iter_mut().find(|it| it.agent == agent) {
+            Some(known) => known.units += 1,
+            None => self.missing.push(MissingAgent {
+                why: why(&agent),
+                agent,
+                units: 1,
+            }),
+        }
+    }
+}
