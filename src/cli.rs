@@ -222,6 +222,9 @@ pub(crate) enum Command {
         #[command(subcommand)]
         event: HookEvent,
     },
+    /// Run an agent for the process that started this one, over a socket on standard input
+    #[command(hide = true)]
+    Supervise,
 }
 
 /// The events a hook of ours answers.

@@ -14,6 +14,8 @@ pub(crate) enum Exit {
     CouldNotRun = 2,
     /// Something owed has not been reviewed.
     Inconclusive = 3,
+    /// Ended by Ctrl-C, or asked to end by the system; 128 and the number of INT, as shells say it.
+    Interrupted = 130,
 }
 
 /// A sentence that tells what to do about an error; attached with [`HintExt::hint`].

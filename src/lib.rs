@@ -119,6 +119,7 @@ pub fn run(cli: &Cli) -> ExitCode {
         Some(Command::Uninstall) => commands::install::uninstall(&ui),
         Some(Command::Demo) => commands::demo::run(&ui),
         Some(Command::Hook { event }) => commands::hook::run(event, &ui),
+        Some(Command::Supervise) => process::serve(),
     };
     let exit = done.unwrap_or_else(|error| {
         ui.error(&error);

@@ -16,6 +16,7 @@ mod raw_reviews;
 mod resolving;
 mod scopes;
 mod store;
+mod supervised;
 mod support;
 mod surroundings;
 mod usage;
