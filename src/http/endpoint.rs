@@ -114,6 +114,11 @@ impl Endpoint {
         self.base.host_str().unwrap_or_default()
     }
 
+    /// The path of the base, without a slash at its end.
+    pub(crate) fn path(&self) -> &str {
+        self.base.path().trim_end_matches('/')
+    }
+
     /// The text without the key.
     pub(crate) fn scrub(&self, text: &str) -> String {
         match &self.key {
@@ -129,7 +134,7 @@ impl Endpoint {
             None => (path, None),
         };
         let mut url = self.base.clone();
-        let base = self.base.path().trim_end_matches('/');
+        let base = self.path();
         url.set_path(&format!("{base}{path}"));
         url.set_query(query);
         url
@@ -184,7 +189,7 @@ mod tests {
     use super::*;
 
     fn key() -> Option<(KeyPlace, Secret)> {
-        Some((KeyPlace::Bearer, Secret::new("sk-0123456789").unwrap()))
+        Secret::new("sk-0123456789").map(|key| (KeyPlace::Bearer, key))
     }
 
     #[test]

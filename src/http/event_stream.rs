@@ -63,9 +63,10 @@ impl EventStream {
     }
 
     fn line(&mut self, line: &[u8]) -> Option<StreamEvent> {
-        let line = match std::mem::replace(&mut self.begun, true) {
-            false => line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line),
-            true => line,
+        let line = if std::mem::replace(&mut self.begun, true) {
+            line
+        } else {
+            line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line)
         };
         if line.is_empty() {
             let name = std::mem::take(&mut self.name);

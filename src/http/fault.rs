@@ -69,20 +69,19 @@ pub(crate) enum Fault {
 
 /// The words of an answer that is no stream: the message of an error in JSON, the title of a web page,
 /// else its beginning; one line.
-pub(super) fn said_by(content_type: &str, text: &[u8]) -> String {
-    let lossy = String::from_utf8_lossy(text);
-    if let Ok(json) = serde_json::from_slice::<Value>(text)
+pub(super) fn said_by(content_type: &str, text: &str) -> String {
+    if let Ok(json) = serde_json::from_str::<Value>(text)
         && let Some(words) = words_of(&json)
     {
         return one_line(&words);
     }
-    if content_type.starts_with("text/html") || lossy.trim_start().starts_with('<') {
-        return match title(&lossy) {
+    if content_type.starts_with("text/html") || text.trim_start().starts_with('<') {
+        return match title(text) {
             Some(title) => format!("a web page, {}", one_line(title)),
             None => "a web page".to_owned(),
         };
     }
-    match lossy.trim() {
+    match text.trim() {
         "" => "no reason given".to_owned(),
         words => one_line(words),
     }
@@ -183,7 +182,7 @@ mod tests {
 
     #[test]
     fn the_words_of_vendors_are_found() {
-        let said = |text: &str| said_by("application/json", text.as_bytes());
+        let said = |text: &str| said_by("application/json", text);
         for (text, words) in [
             (
                 r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#,

@@ -151,7 +151,7 @@ impl Connection {
         on: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
     ) -> Result<(), Fault> {
         patience.check()?;
-        let request = self.request(path, headers, body, patience)?;
+        let request = self.request(path, headers, body, patience);
         let (sender, receiver) = sync_channel(WAITING);
         let client = self.client.clone();
         thread::Builder::new()
@@ -169,22 +169,24 @@ impl Connection {
             } else {
                 patience.check()?;
                 if heard.elapsed() >= patience.idle {
-                    return answer.complaint(Fault::Stalled);
+                    return answer.complaint(&self.endpoint, Fault::Stalled);
                 }
             }
             let part = match receiver.recv_timeout(TICK) {
                 Ok(part) => part,
                 Err(RecvTimeoutError::Timeout) => continue,
                 Err(RecvTimeoutError::Disconnected) => {
-                    return answer.complaint(Fault::Lost("the reader ended".to_owned()));
+                    return answer
+                        .complaint(&self.endpoint, Fault::Lost("the reader ended".to_owned()));
                 }
             };
             heard = Instant::now();
             match part {
-                Part::Head(head) => answer = Reading::of(head)?,
+                Part::Head(begun) => answer = Reading::of(begun)?,
                 Part::Bytes(piece) => {
                     seen += piece.len();
-                    if seen > LONGEST_ANSWER {
+                    // What comes after the last word is not read.
+                    if seen > LONGEST_ANSWER && !matches!(answer, Reading::Over(_)) {
                         return Err(Fault::TooMuch(LONGEST_ANSWER));
                     }
                     match &mut answer {
@@ -196,18 +198,19 @@ impl Connection {
                         Reading::Complaint { text, .. } => {
                             text.extend_from_slice(&piece);
                             if text.len() >= LONGEST_COMPLAINT {
-                                return answer.complaint(Fault::TooMuch(LONGEST_COMPLAINT));
+                                return answer
+                                    .complaint(&self.endpoint, Fault::TooMuch(LONGEST_COMPLAINT));
                             }
                         }
                         Reading::Head | Reading::Over(_) => {}
                     }
                 }
-                Part::End => return answer.complaint(Fault::Ended),
+                Part::End => return answer.complaint(&self.endpoint, Fault::Ended),
                 Part::Failed(fault) => {
                     if matches!(answer, Reading::Over(_)) {
                         return Ok(());
                     }
-                    return answer.complaint(fault);
+                    return answer.complaint(&self.endpoint, fault);
                 }
             }
         }
@@ -219,7 +222,7 @@ impl Connection {
         headers: &[(&'static str, &'static str)],
         body: Vec<u8>,
         patience: &Patience<'_>,
-    ) -> Result<Request, Fault> {
+    ) -> Request {
         let mut request = Request::new(Method::POST, self.endpoint.url(path));
         // A backstop for the thread that reads: whoever waits for it looks at the clock itself.
         let longest = patience.idle.min(patience.left()) + CONNECT;
@@ -237,7 +240,7 @@ impl Connection {
             map.insert(name, value);
         }
         *request.body_mut() = Some(body.into());
-        Ok(request)
+        request
     }
 }
 
@@ -273,7 +276,7 @@ impl Reading {
     }
 
     /// What the answer comes to when it ends like this.
-    fn complaint(self, end: Fault) -> Result<(), Fault> {
+    fn complaint(self, endpoint: &Endpoint, end: Fault) -> Result<(), Fault> {
         match self {
             Self::Head => Err(match end {
                 Fault::Ended => Fault::Lost("it was closed before an answer".to_owned()),
@@ -285,6 +288,8 @@ impl Reading {
             Self::Stream => Err(end),
             Self::Over(_) => Ok(()),
             Self::Complaint { head, text } => {
+                // Before they are cut: a half of a key is not found any more.
+                let text = endpoint.scrub(&String::from_utf8_lossy(&text));
                 let words = said_by(&head.content_type, &text);
                 Err(if (200..300).contains(&head.status) {
                     Fault::NoStream {

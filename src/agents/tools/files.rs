@@ -2,6 +2,7 @@
 //! Which paths are refused at once is left to `names`.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::io::Read as _;
 
@@ -157,10 +158,10 @@ impl Toolbox<'_> {
                 *entries.entry(name.to_vec()).or_default() += 1;
             }
             for (name, count) in &entries {
-                let line = match name.ends_with(b"/") {
-                    true => format!("{} ({count} files)", shown(&RepoPath::new(name.clone()))),
-                    false => shown(&RepoPath::new(name.clone())),
-                };
+                let mut line = shown(&RepoPath::new(name.clone()));
+                if name.ends_with(b"/") {
+                    write!(line, " ({count} files)").expect("writing to a String cannot fail");
+                }
                 if !out.add(&line) {
                     left += 1;
                 }

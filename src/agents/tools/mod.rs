@@ -17,6 +17,7 @@ mod tests;
 mod wanted;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -300,7 +301,7 @@ fn visible(line: &str, most: usize) -> String {
     }
     let cut = rest.as_str().len();
     if cut > 0 {
-        shown.push_str(&format!("… [{cut} more bytes]"));
+        write!(shown, "… [{cut} more bytes]").expect("writing to a String cannot fail");
     }
     shown
 }
