@@ -79,6 +79,20 @@ pub(crate) enum Format {
     Json,
 }
 
+/// How to print a report.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// For people at a terminal: what matters
+    #[default]
+    Terminal,
+    /// For people: all of it, as a document
+    Markdown,
+    /// For programs: all of it; `report --schema` describes it
+    Json,
+    /// For code scanning and editors: the findings, as SARIF 2.1.0
+    Sarif,
+}
+
 /// How to print a change set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum PatchFormat {
@@ -109,12 +123,17 @@ pub(crate) struct ReviewArgs {
     /// per name; a second pass of an agent has a name of its own, as in claude.2.
     #[arg(long = "review", value_name = "NAME=FILE")]
     pub(crate) reviews: Vec<String>,
+    /// Ask this agent in this run, instead of those enabled here; may be given several times
+    ///
+    /// Changed code is sent to where it runs. `none` asks nobody but the built-in rules.
+    #[arg(short, long = "agent", value_name = "AGENT")]
+    pub(crate) agents: Vec<String>,
     /// Read everything again, whatever is remembered
     #[arg(long)]
     pub(crate) fresh: bool,
     /// How to print the report
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
-    pub(crate) format: Format,
+    pub(crate) format: ReportFormat,
     /// Write the report to a file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
@@ -139,6 +158,8 @@ pub(crate) enum Command {
     },
     /// List findings, or show one
     Findings(FindingsArgs),
+    /// Show a review that is remembered again, in any format
+    Report(ReportArgs),
     /// Decide about findings
     Resolve(ResolveArgs),
     /// Take decisions back
@@ -237,6 +258,18 @@ pub(crate) enum HookEvent {
         /// The remote's URL
         url: String,
     },
+    /// Asks the agents about a push in the background; started by the hook, which waits for it
+    #[command(hide = true)]
+    Review {
+        /// What the hook finds it by
+        key: String,
+        /// The remote's name, or its URL
+        remote: String,
+        /// The remote's URL
+        url: String,
+        /// Git's lines
+        lines: String,
+    },
 }
 
 const AGENTS_EXAMPLES: &str = "\
@@ -274,6 +307,39 @@ pub(crate) enum AgentsCommand {
         #[arg(required = true, value_name = "NAME")]
         names: Vec<String>,
     },
+}
+
+const REPORT_EXAMPLES: &str = "\
+Examples:
+  deep-review report                              the newest review of this branch
+  deep-review report --format markdown -o r.md    all of it, as a document
+  deep-review report --list                       what there is
+  deep-review report --replay --format json       computed again from what the agents said";
+
+/// `report`.
+#[derive(Debug, Args)]
+#[command(after_help = REPORT_EXAMPLES)]
+pub(crate) struct ReportArgs {
+    /// Its name, or the beginning of it; the newest review of this branch if none is given
+    #[arg(value_name = "ID")]
+    pub(crate) id: Option<String>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) format: ReportFormat,
+    /// Write it to a file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Compute everything again from the raw reviews, without asking anybody
+    ///
+    /// Decisions made since then do not count, and nothing is written to the store.
+    #[arg(long)]
+    pub(crate) replay: bool,
+    /// Instead: list the reviews that are remembered, newest first; as a table, or as JSON
+    #[arg(long, conflicts_with_all = ["id", "replay", "schema"])]
+    pub(crate) list: bool,
+    /// Instead: print the JSON Schema of the JSON format
+    #[arg(long, conflicts_with_all = ["id", "replay", "format"])]
+    pub(crate) schema: bool,
 }
 
 /// `findings`.

@@ -209,8 +209,11 @@ fn lies_within(path: &Path, directories: &[&Path]) -> bool {
 }
 
 /// Finds a program by its name: the first executable file on `PATH`, whose empty and relative entries
-/// don't count, nor those within one of `outside`; followed through links, and refused if that leads
-/// into one of `outside`. A path instead of a name has to be absolute, and is checked as well.
+/// don't count, nor those within one of `outside`; refused if it is a link that leads into one of those.
+/// A path instead of a name has to be absolute, and is checked as well.
+///
+/// The directory is returned without links, the name as it is: version managers link many names to one
+/// program that looks at the name it was called by.
 pub(crate) fn find_program(name: &str, outside: &[&Path]) -> anyhow::Result<PathBuf> {
     found_on(&read("PATH").unwrap_or_default(), name, outside)
 }
@@ -230,17 +233,17 @@ fn found_on(path: &OsStr, name: &str, outside: &[&Path]) -> anyhow::Result<PathB
         .find(|candidate| is_executable(candidate))
         .ok_or_else(|| anyhow!("cannot find the program `{name}`"))
         .hint("install it, or correct PATH")?;
-    let program = program
-        .canonicalize()
-        .with_context(|| format!("cannot follow `{}`", program.display()))?;
-    if lies_within(&program, outside) {
+    if lies_within(program, outside) {
         return Err(anyhow!(
             "`{}` lies within what is reviewed, so it is not run",
             program.display()
         ))
         .hint("install it elsewhere");
     }
-    Ok(program)
+    let place = program.parent().and_then(|place| place.canonicalize().ok());
+    let name = program.file_name();
+    let found = place.zip(name).map(|(place, name)| place.join(name));
+    found.with_context(|| format!("cannot follow `{}`", program.display()))
 }
 
 #[cfg(unix)]
@@ -253,6 +256,43 @@ fn is_executable(path: &Path) -> bool {
 #[cfg(not(unix))]
 fn is_executable(path: &Path) -> bool {
     path.is_file()
+}
+
+/// Git's variables that say how it looks, whom it asks or what it tells, and nothing about what is
+/// reviewed.
+const COSMETIC: [&str; 14] = [
+    "GIT_ASKPASS",
+    "GIT_AUTHOR_",
+    "GIT_COMMITTER_",
+    "GIT_EDITOR",
+    "GIT_EXEC_PATH",
+    "GIT_PAGER",
+    "GIT_PREFIX",
+    "GIT_PROTOCOL",
+    "GIT_PUSH_OPTION",
+    "GIT_REFLOG_ACTION",
+    "GIT_SEQUENCE_EDITOR",
+    "GIT_SSH",
+    "GIT_TERMINAL_PROMPT",
+    "GIT_TRACE",
+];
+
+/// The variables that can change what is reviewed, or how it is judged, with their values, by name.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the door to the environment"
+)]
+pub(crate) fn deciding() -> Vec<(OsString, OsString)> {
+    let mut deciding: Vec<_> = std::env::vars_os()
+        .filter(|(name, _)| name.to_str().is_some_and(decides))
+        .collect();
+    deciding.sort();
+    deciding
+}
+
+fn decides(name: &str) -> bool {
+    let of_git = name.starts_with("GIT_") && !COSMETIC.iter().any(|it| name.starts_with(it));
+    of_git || name.starts_with("DEEP_REVIEW_")
 }
 
 /// The directory we were started in.
@@ -283,6 +323,11 @@ pub(crate) fn state_dir() -> anyhow::Result<PathBuf> {
         .state_dir()
         .unwrap_or_else(|| directories.data_dir());
     Ok(state.join("deep-review"))
+}
+
+/// Where snapshots are kept while they are in use: `$XDG_CACHE_HOME/deep-review/`.
+pub(crate) fn cache_dir() -> anyhow::Result<PathBuf> {
+    Ok(directories()?.cache_dir().join("deep-review"))
 }
 
 fn directories() -> anyhow::Result<etcetera::base_strategy::Xdg> {
@@ -390,7 +435,11 @@ mod tests {
         ])
         .unwrap();
         let find = |name: &str| found_on(&path, name, &[&repo]);
-        assert_eq!(find("agent").unwrap(), sh, "not the file nobody may run");
+        assert_eq!(
+            find("agent").unwrap(),
+            second.join("agent"),
+            "not the file nobody may run, and by the name it was asked for"
+        );
         assert!(find("made-here").is_err(), "only the repository has it");
         let error = find("leads-in").unwrap_err().to_string();
         assert!(error.contains("lies within"), "{error}");
@@ -398,7 +447,11 @@ mod tests {
         for odd in ["", ".", "..", "./agent", "second/agent"] {
             assert!(find(odd).is_err(), "{odd:?}");
         }
-        assert_eq!(find("/bin/sh").unwrap(), sh);
+        assert_eq!(
+            find("/bin/sh").unwrap().canonicalize().unwrap(),
+            sh,
+            "an absolute path"
+        );
         assert!(find(repo.join("made-here").to_str().unwrap()).is_err());
     }
 }

@@ -103,6 +103,16 @@ pub(crate) enum Verdict {
 }
 
 impl Verdict {
+    /// The answer in one word, as in JSON.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::NothingNew => "nothing-new",
+            Self::Pass { .. } => "pass",
+            Self::Block { .. } => "block",
+            Self::Inconclusive { .. } => "inconclusive",
+        }
+    }
+
     /// What was owed and not read.
     pub(crate) fn not_reviewed(&self) -> &[NotReviewed] {
         match self {

@@ -7,14 +7,17 @@
 //! ```
 //!
 //! - The story is told once, top to bottom: [`pipeline`].
-//! - Plain values that every room uses: [`finding`], [`diff`], [`receipt`], [`progress`], [`page`], [`error`].
-//! - The doors, the only modules that touch the outside: [`git`], [`store`], [`process`], [`http`], [`mod@env`],
-//!   [`ui`], and [`hooks`] for the hooks' files.
+//! - Plain values that every room uses: [`finding`], [`diff`], [`receipt`], [`progress`], [`page`],
+//!   [`credential`], [`error`].
+//! - The doors, the only modules that touch the outside: [`git`], [`store`], [`process`], [`http`],
+//!   [`mod@env`], [`ui`], [`hooks`] for the hooks' files, and [`snapshot`] for what agents read.
 //! - The rooms: [`config`] (what is in force), [`pushed`] and [`owed`] (what must be reviewed),
-//!   [`units`] (how each file is treated), [`agents`] (who else reads it), [`change_set`] (a change for people and programs),
-//!   [`rules`] (the built-in reviewer), [`parse`] (what an agent replied), [`ground`] (what the code
-//!   says to it), [`consolidate`] (one finding of many voices), [`ledger`] (what was decided), [`gate`]
-//!   (may it leave?), [`report`] (one value, several renderings), [`explanation`] (who would read what).
+//!   [`units`] (how each file is treated), [`change_set`] (a change for people and programs),
+//!   [`rules`] (the built-in reviewer), [`redact`] (what must not leave the machine),
+//!   [`agents`] (who else reads it), [`parse`] (what an agent replied), [`ground`] (what the
+//!   code says to it), [`consolidate`] (one finding of many voices), [`ledger`] (what was decided),
+//!   [`gate`] (may it leave?), [`report`] (one value, several renderings), [`explanation`] (who would
+//!   read what).
 //! - [`cli`] and [`commands`]: the command line.
 //!
 //! Rooms call doors and use plain values; only the pipeline and the commands call rooms.
@@ -25,6 +28,7 @@ mod cli;
 mod commands;
 mod config;
 mod consolidate;
+mod credential;
 mod diff;
 mod env;
 mod error;
@@ -44,8 +48,10 @@ mod process;
 mod progress;
 mod pushed;
 mod receipt;
+mod redact;
 mod report;
 mod rules;
+mod snapshot;
 mod store;
 mod ui;
 mod units;
@@ -77,6 +83,7 @@ pub fn run(cli: &Cli) -> ExitCode {
         Some(Command::Gate { scope, format }) => commands::gate::run(scope, *format, &ui),
         Some(Command::Status { format }) => commands::status::run(*format, &ui),
         Some(Command::Findings(arguments)) => commands::findings::run(arguments, &ui),
+        Some(Command::Report(arguments)) => commands::report::run(arguments, &ui),
         Some(Command::Resolve(arguments)) => commands::resolve::run(arguments, &ui),
         Some(Command::Reopen { ids, message }) => {
             commands::resolve::reopen(ids, message.as_deref(), &ui)

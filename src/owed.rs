@@ -60,9 +60,9 @@ pub(crate) struct Target {
     /// A commit whose own units, counted from the same kind of base, are paid for already, with its
     /// base tree.
     pub(crate) paid: Option<Paid>,
-    /// The commits that are published by this, newest first.
-    pub(crate) commits: Vec<Commit>,
-    /// What had been published before: what these reach is none of `commits`.
+    /// The commits that are published by this, if it took them to find out what is owed.
+    pub(crate) listed: Option<Vec<Commit>>,
+    /// What had been published before: what these reach is not new.
     pub(crate) published: Vec<Oid>,
     /// True if the branch is protected.
     pub(crate) protected: bool,
@@ -145,7 +145,7 @@ pub(crate) fn uncommitted(repo: &Repo, reviewed: Head) -> Result<Target> {
         },
         head: reviewed,
         paid: None,
-        commits: Vec::new(),
+        listed: None,
         published: Vec::new(),
         protected: false,
         notes: Vec::new(),
@@ -198,7 +198,7 @@ pub(crate) fn branch(repo: &Repo, policy: &OwedPolicy, base: Option<&str>) -> Re
         base: met,
         head: Head::Commit(tip),
         paid: None,
-        commits: repo.new_commits(&tip, &published)?,
+        listed: None,
         published,
         protected: head.branch().is_some_and(|branch| policy.protects(branch)),
         notes: shallow_note(repo)?,
@@ -227,7 +227,7 @@ pub(crate) fn commit(repo: &Repo, revision: &str) -> Result<Target> {
         head: Head::Commit(id),
         paid: None,
         published: commit.parents.clone(),
-        commits: vec![commit],
+        listed: Some(vec![commit]),
         protected: false,
         notes: shallow_note(repo)?,
     })
@@ -267,7 +267,7 @@ pub(crate) fn range(repo: &Repo, range: &str) -> Result<Target> {
     };
     Ok(Target {
         name: range.to_owned(),
-        commits: repo.new_commits(&head, &[side.tip])?,
+        listed: None,
         published: vec![side.tip],
         base,
         head: Head::Commit(head),
@@ -324,12 +324,22 @@ pub(crate) fn pushed(
 }
 
 impl Target {
+    /// The commits that are published by this, newest first; none for what is not committed. Listing
+    /// them costs a walk over the history, which comparing the two sides does without.
+    pub(crate) fn new_commits(&self, repo: &Repo) -> Result<Vec<Commit>> {
+        match (&self.listed, self.head.commit()) {
+            (Some(listed), _) => Ok(listed.clone()),
+            (None, Some(head)) => repo.new_commits(&head, &self.published),
+            (None, None) => Ok(Vec::new()),
+        }
+    }
+
     fn owes_the_same(&self, other: &Self) -> bool {
         self.head == other.head
             && self.base.tree == other.base.tree
             && self.paid == other.paid
             && self.protected == other.protected
-            && self.commits == other.commits
+            && self.listed == other.listed
     }
 }
 
@@ -420,7 +430,7 @@ impl Push<'_> {
             base,
             head: Head::Commit(tip),
             paid,
-            commits,
+            listed: Some(commits),
             published,
             protected,
             notes,

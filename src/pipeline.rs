@@ -3,12 +3,16 @@
 //!
 //! The slow way asks agents for what is missing and writes the store; the fast way only reads it.
 
+mod described;
 mod explained;
+mod gathering;
 mod joining;
 mod known;
+mod memo;
 mod opinions;
 mod panel;
 mod reading;
+mod replay;
 mod replies;
 mod rounds;
 mod session;
@@ -23,9 +27,7 @@ use crate::gate::{self, Policy};
 use crate::ledger::{self, Decision, Surroundings, UnitFindings};
 use crate::owed::Target;
 use crate::pushed::PushedRef;
-use crate::report::{
-    self, AgentReport, BaseReport, FailedAgent, Positions, Report, Standing, TargetReport,
-};
+use crate::report::{BaseReport, Positions, Report, Standing, TargetReport};
 use crate::rules::RuleLevel;
 
 pub(crate) use explained::Explained;
@@ -33,10 +35,12 @@ pub(crate) use known::{Known, Unnamed};
 pub(crate) use replies::Reply;
 pub(crate) use session::{InForce, Session, Stands};
 
+use gathering::Gathering;
 use joining::Joined;
 use opinions::{New, Opinions};
-use panel::{Answers, Lacking, Panel};
+use panel::{Answers, Lacking, Panel, Silent};
 use reading::{ReadUnit, Reading};
+use replay::Record;
 use session::rule_set;
 use tree::Sides;
 
@@ -90,15 +94,15 @@ impl Scope {
     }
 }
 
-/// What is known of a target when the gate is asked.
-struct Judged<'k> {
+/// What was found out about a target when the gate is asked.
+struct Seen<'k> {
     target: &'k Target,
     in_force: &'k InForce,
     reading: &'k Reading,
     opinions: &'k Opinions,
-    findings: Vec<Finding>,
     panel: &'k Panel,
     lacking: Lacking,
+    silent: Vec<Silent>,
 }
 
 /// Whether agents may be asked.
@@ -108,6 +112,8 @@ pub(crate) enum Asking {
     Missing,
     /// For everything again.
     Everything,
+    /// The rules reviewer only, for whatever it has no receipt for.
+    Rules,
     /// For nothing: only what is known counts, and nothing is written.
     Nothing,
 }
@@ -125,17 +131,20 @@ impl Session {
         asking: Asking,
         replies: &[Reply],
     ) -> Result<Report> {
+        let panel = self.panel()?;
+        let ingredients = match replies {
+            [] => self.ingredients(scope, &[panel.names.join("\n").as_bytes()]),
+            _ => None,
+        };
+        if let Some(ingredients) = &ingredients
+            && let Some(report) = self.recalled(ingredients, asking)
+        {
+            return Ok(report);
+        }
         let (targets, nothing) = self.owed(scope)?;
         let decisions = self.decisions()?;
-        let panel = self.panel()?;
-        let mut reports = Vec::new();
-        let mut positions = Positions::default();
-        let mut agents = vec![AgentReport {
-            name: crate::rules::AGENT.to_owned(),
-            ..AgentReport::default()
-        }];
-        let mut aside = Joined::default();
-        let mut failed = Vec::new();
+        let mut gathering = Gathering::new(&decisions);
+        let mut record = Record::new(replies);
         for mut target in targets {
             let change_set = self.change_set(&target)?;
             target.notes.extend(change_set.notes.iter().cloned());
@@ -154,53 +163,27 @@ impl Session {
             let opinions =
                 self.opinions(&target, &reading, &in_force.settings, &remembered, new)?;
             remembered.receipts.extend(answers.receipts);
-            let lacking = counting.lacking(&reading, &remembered, &answers.silent);
-            agents[0].read += reading.fresh.len();
-            agents[0].remembered += reading.remembered;
-            report::add_up(&mut agents, &opinions.agents);
-            let silent = answers.silent.into_iter().map(FailedAgent::from);
-            let unheard = opinions.failed.iter().map(|(unheard, _)| unheard.clone());
-            for unheard in unheard.chain(silent) {
-                if !failed.contains(&unheard) {
-                    failed.push(unheard);
-                }
-            }
-            let mut joined = joined(&in_force, &reading, &opinions);
-            let known = Judged {
+            let seen = Seen {
                 target: &target,
                 in_force: &in_force,
                 reading: &reading,
                 opinions: &opinions,
-                findings: std::mem::take(&mut joined.findings),
+                lacking: counting.lacking(&reading, &remembered, &answers.silent),
                 panel: &panel,
-                lacking,
+                silent: answers.silent,
             };
-            reports.push(self.judge(known, &decisions, &mut positions)?);
-            aside.take_over(joined);
+            record.add(&seen);
+            self.gather(&mut gathering, seen, asking)?;
         }
-        let mut report = Report {
-            schema: report::SCHEMA,
-            program: env!("CARGO_PKG_VERSION").to_owned(),
-            id: None,
-            at: self.now,
-            scope: scope.name().to_owned(),
-            verdict: report::combine(
-                &reports
-                    .iter()
-                    .map(|target| &target.verdict)
-                    .collect::<Vec<_>>(),
-            ),
-            agents,
-            targets: reports,
-            observations: aside.observations,
-            dropped: aside.dropped,
-            maybe_same: aside.maybe_same,
-            failed,
-            nothing,
-            warnings: self.take_warnings(),
-        };
+        let mut report = self.report_of(gathering, scope.name(), nothing);
         if asking != Asking::Nothing {
-            self.keep(&mut report, replies);
+            self.place_in_history(&mut report);
+            report.millis = self.millis_since_start();
+            report.complete();
+            self.keep(&mut report, replies, &record);
+            if let Some(ingredients) = &ingredients {
+                self.remember(ingredients, scope, &report);
+            }
         }
         Ok(report)
     }
@@ -208,19 +191,20 @@ impl Session {
     /// Joins what stands with what was decided, and asks the gate.
     fn judge(
         &self,
-        known: Judged<'_>,
+        seen: Seen<'_>,
+        findings: Vec<Finding>,
         decisions: &[Decision],
         positions: &mut Positions,
     ) -> Result<TargetReport> {
-        let Judged {
+        let Seen {
             target,
             in_force,
             reading,
             opinions,
-            findings,
             panel,
             lacking,
-        } = known;
+            silent: _,
+        } = seen;
         let settings = &in_force.settings;
         let sides = Sides::of(
             &self.repo,
@@ -262,7 +246,8 @@ impl Session {
             },
             head: target.head.commit().map(|id| id.to_string()),
             protected: target.protected,
-            commits: target.commits.len(),
+            commits: reading.commits.len(),
+            log: Vec::new(),
             units: reading
                 .units
                 .iter()
@@ -275,6 +260,7 @@ impl Session {
                     without_evidence: !gate::may_block(&finding, policy.evidence),
                     finding,
                     state,
+                    excerpts: Vec::new(),
                 })
                 .collect(),
             blocks_from: policy.block,

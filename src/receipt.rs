@@ -9,10 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::diff::{RepoPath, UnitKey};
 use crate::finding::{Anchor, RawFinding};
-
-/// Raised when what is redacted before text leaves the machine changes: older answers were given
-/// about another text.
-const REDACTION: u32 = 0;
+use crate::redact::REDACTION;
 
 /// Which agent in which setting: everything about it that can change an answer.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -1,8 +1,11 @@
 //! The agents by name, with all their settings.
 //! Which of them a repository may ask is the panel's to say.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
+use crate::env;
 use crate::receipt::AgentSpec;
 
 /// How an agent is called.
@@ -95,6 +98,25 @@ impl Agent {
                 format!("the program `{program}`")
             }
         }
+    }
+
+    /// The program to start, by name or path; empty for APIs.
+    pub(crate) fn program(&self) -> &str {
+        match (self.command.first(), self.kind) {
+            (Some(program), _) => program,
+            (None, AgentKind::Claude | AgentKind::Codex | AgentKind::Gemini) => self.kind.name(),
+            (None, _) => "",
+        }
+    }
+
+    /// True if it could be asked as far as can be told without asking: its program is there, outside
+    /// the directories given, or its key is.
+    pub(crate) fn is_there(&self, outside: &[&Path]) -> bool {
+        if self.kind.is_api() {
+            let key = self.key_env.as_deref();
+            return key.is_none_or(|name| env::text(name).is_some());
+        }
+        env::find_program(self.program(), outside).is_ok()
     }
 
     /// True if its endpoint is this machine.

@@ -3,7 +3,6 @@
 use anyhow::{Result, anyhow};
 use serde::Serialize;
 
-use crate::agents::Agent;
 use crate::cli::{AgentsArgs, AgentsCommand, Format};
 use crate::error::{Exit, HintExt};
 use crate::page::{Page, Style, cut};
@@ -39,7 +38,7 @@ pub(crate) fn run(arguments: &AgentsArgs, ui: &Ui) -> Result<Exit> {
 
 fn enable(session: &Session, names: &[String], ui: &Ui) -> Result<Exit> {
     for name in names {
-        known(session, name)?;
+        session.agent(name)?;
     }
     let mut enabled = session.enabled()?;
     for name in names {
@@ -49,7 +48,7 @@ fn enable(session: &Session, names: &[String], ui: &Ui) -> Result<Exit> {
     }
     session.store.set_panel(enabled)?;
     for name in names {
-        let agent = known(session, name)?;
+        let agent = session.agent(name)?;
         ui.status(&format!(
             "{name} reviews this repository from now on; changed files and what it reads around them are sent to {}",
             agent.receiver()
@@ -73,20 +72,6 @@ fn disable(session: &Session, names: &[String], ui: &Ui) -> Result<Exit> {
         names.join(", ")
     ));
     Ok(Exit::Pass)
-}
-
-fn known<'s>(session: &'s Session, name: &str) -> Result<&'s Agent> {
-    let all = &session.agents;
-    all.iter().find(|agent| agent.name == name).map_or_else(
-        || {
-            let names: Vec<&str> = all.iter().map(|agent| agent.name.as_str()).collect();
-            Err(anyhow!("no agent is called `{name}`")).hint(format!(
-                "there are {}; others are added as `[agents.NAME]` in the user configuration",
-                names.join(", ")
-            ))
-        },
-        Ok,
-    )
 }
 
 fn list(session: &Session, format: Format, ui: &Ui) -> Result<()> {

@@ -2,7 +2,6 @@
 
 use anyhow::Result;
 
-use super::review::print;
 use crate::cli::{Format, ScopeArgs};
 use crate::error::Exit;
 use crate::pipeline::{Asking, Scope, Session};
@@ -14,7 +13,7 @@ pub(crate) fn run(scope: &ScopeArgs, format: Format, ui: &Ui) -> Result<Exit> {
     let report = session.review(&Scope::from(scope), Asking::Nothing)?;
     match format {
         Format::Terminal => ui.result(&report::push_page(&report, ui.width())),
-        Format::Json => print(&report, format, ui)?,
+        Format::Json => ui.result_bytes(&report::to_json(&report)?),
     }
     Ok(Exit::from(&report.verdict))
 }

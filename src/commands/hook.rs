@@ -2,9 +2,11 @@
 //! understands. Everything is said on standard error: standard output is the push's.
 
 use std::io::Read;
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 
+use super::background::{self, Awaited, Waited};
 use crate::cli::HookEvent;
 use crate::env::{self, Skip};
 use crate::error::{Exit, HintExt};
@@ -21,7 +23,15 @@ const BYPASS: &str =
     "to push without a review, and leave a trace: DEEP_REVIEW_SKIP=\"why\" git push";
 
 pub(crate) fn run(event: &HookEvent, ui: &Ui) -> Result<Exit> {
-    let HookEvent::PrePush { remote, url } = event;
+    let (remote, url) = match event {
+        HookEvent::PrePush { remote, url } => (remote, url),
+        HookEvent::Review {
+            key,
+            remote,
+            url,
+            lines,
+        } => return background::run(key, remote, url, lines, ui),
+    };
     let mut input = Vec::new();
     std::io::stdin()
         .lock()
@@ -45,7 +55,40 @@ pub(crate) fn run(event: &HookEvent, ui: &Ui) -> Result<Exit> {
         remote: remote.clone(),
         url: url.clone(),
     };
-    let report = session.review(&scope, Asking::Missing).hint(BYPASS)?;
+    let mut report = session.review(&scope, Asking::Rules).hint(BYPASS)?;
+    if report.awaits_agents() {
+        let awaited = Awaited {
+            remote,
+            url,
+            lines: &input,
+            most: session
+                .limits
+                .push
+                .unwrap_or_else(|| patience(url, &session)),
+        };
+        let waited = background::wait(&session, &awaited, ui).hint(BYPASS)?;
+        let goes_on = match &waited {
+            Waited::Interrupted => return Ok(Exit::Interrupted),
+            Waited::Over(_) => None,
+            Waited::GoesOn(reading) => Some(reading.join(", ")),
+        };
+        report = Session::open()?
+            .review(&scope, Asking::Rules)
+            .hint(BYPASS)?;
+        if let Waited::Over(failed) = waited {
+            report.failed.extend(failed);
+        }
+        if let Some(reading) = goes_on.filter(|_| report.awaits_agents()) {
+            let reading = if reading.is_empty() {
+                "the agents"
+            } else {
+                &reading
+            };
+            report.warnings.push(format!(
+                "{reading}: still reading; the review continues in the background; push again"
+            ));
+        }
+    }
     let quiet_pass = matches!(report.verdict, Verdict::NothingNew) && report.warnings.is_empty();
     if quiet_pass {
         for nothing in &report.nothing {
@@ -63,6 +106,21 @@ pub(crate) fn run(event: &HookEvent, ui: &Ui) -> Result<Exit> {
         }
     }
     Ok(Exit::from(&report.verdict))
+}
+
+/// How long a push waits for agents if nobody set it: over SSH the connection is open already, and hosts
+/// drop it after one to six minutes.
+fn patience(url: &str, session: &Session) -> Duration {
+    const OVER_SSH: Duration = Duration::from_secs(50);
+    let scp_like = !url.contains("://")
+        && url
+            .split_once(':')
+            .is_some_and(|(host, _)| !host.contains('/'));
+    if url.starts_with("ssh://") || url.starts_with("git+ssh://") || scp_like {
+        OVER_SSH
+    } else {
+        session.limits.wall
+    }
 }
 
 /// Lets a push through because the user said so, and leaves a trace. Without a trace it does not pass.

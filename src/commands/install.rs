@@ -2,10 +2,13 @@
 
 use anyhow::Result;
 
+use crate::agents::Agent;
 use crate::env;
 use crate::error::Exit;
 use crate::git::Repo;
 use crate::hooks::{self, Done};
+use crate::page::{Page, Style};
+use crate::pipeline::Session;
 use crate::ui::Ui;
 
 pub(crate) fn install(ui: &Ui) -> Result<Exit> {
@@ -22,7 +25,63 @@ pub(crate) fn install(ui: &Ui) -> Result<Exit> {
             );
         }
     }
+    panel(&Session::open()?, ui)?;
     Ok(Exit::Pass)
+}
+
+/// Asks once which agents may read this repository.
+fn panel(session: &Session, ui: &Ui) -> Result<()> {
+    if session.store.panel()?.is_some() {
+        return Ok(());
+    }
+    let there: Vec<&Agent> = session
+        .agents
+        .iter()
+        .filter(|agent| agent.is_there(&session.repo.places()))
+        .collect();
+    if there.is_empty() {
+        return Ok(());
+    }
+    let mut question = Page::new();
+    question.end().line(
+        Style::Strong,
+        "These agents could review this repository too. Changed files, and what they read around them, are then sent:",
+    );
+    for agent in &there {
+        question
+            .put(Style::Literal, format!("  {:<12} ", agent.name))
+            .text(format!("to {}", agent.receiver()))
+            .end();
+    }
+    question
+        .text("Which ones? Names, `all`, or nothing for none:")
+        .end();
+    let names: Vec<&str> = there.iter().map(|agent| agent.name.as_str()).collect();
+    let Some(answer) = ui.ask(&question) else {
+        ui.status(&format!(
+            "agents that could review too: {}; `deep-review agents enable NAME` lets one read this repository",
+            names.join(", ")
+        ));
+        return Ok(());
+    };
+    let chosen: Vec<String> = match answer.as_str() {
+        "" | "none" | "n" | "no" => Vec::new(),
+        "all" => names.iter().map(|name| (*name).to_owned()).collect(),
+        words => words
+            .split([',', ' '])
+            .filter(|word| !word.is_empty())
+            .map(str::to_owned)
+            .collect(),
+    };
+    for name in &chosen {
+        session.agent(name)?;
+    }
+    session.store.set_panel(chosen.clone())?;
+    ui.status(&match chosen.as_slice() {
+        [] => "only the built-in rules review this repository; `deep-review agents enable NAME` changes that".to_owned(),
+        chosen => format!("enabled: {}", chosen.join(", ")),
+    });
+    Ok(())
 }
 
 pub(crate) fn uninstall(ui: &Ui) -> Result<Exit> {

@@ -1,6 +1,7 @@
 //! One file per subcommand: arguments in, a call of the library, the result to `ui`.
 
 pub(crate) mod agents;
+pub(crate) mod background;
 pub(crate) mod consolidate;
 pub(crate) mod demo;
 pub(crate) mod diff;
@@ -13,6 +14,7 @@ pub(crate) mod hook;
 pub(crate) mod init;
 pub(crate) mod install;
 pub(crate) mod parse;
+pub(crate) mod report;
 pub(crate) mod resolve;
 pub(crate) mod review;
 pub(crate) mod standalone;

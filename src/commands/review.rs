@@ -1,53 +1,49 @@
 //! `deep-review`: reviews a scope asked for by hand and prints the report.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::handed_in;
-use crate::cli::{Format, ReviewArgs};
-use crate::error::{Exit, HintExt};
-use crate::page::Page;
-use crate::pipeline::{Asking, Scope, Session};
-use crate::report::{self, Report};
-use crate::store;
-use crate::ui::{Ui, plain_text};
+use super::report::deliver;
+use crate::cli::{ReportFormat, ReviewArgs};
+use crate::error::Exit;
+use crate::pipeline::{Asking, Reply, Scope, Session};
+use crate::report::Report;
+use crate::store::ReviewId;
+use crate::ui::{ProgressLines, Ui};
 
 pub(crate) fn run(arguments: &ReviewArgs, ui: &Ui) -> Result<Exit> {
     let replies = handed_in::replies(&arguments.reviews)?;
     let mut session = Session::open()?;
+    session.ask_only(&arguments.agents)?;
+    session.listener = Box::new(ProgressLines::new(ui));
     let asking = if arguments.fresh {
         Asking::Everything
     } else {
         Asking::Missing
     };
     let report = session.review_with(&Scope::from(&arguments.scope), asking, &replies)?;
-    match &arguments.output {
-        None => print(&report, arguments.format, ui)?,
-        Some(path) => {
-            let bytes = match arguments.format {
-                Format::Json => report::to_json(&report)?,
-                Format::Terminal => plain_text(&page(&report, ui)),
-            };
-            store::deliver(path, &bytes).hint("name a file in a directory that can be written")?;
-            ui.status(&format!("report written to {}", path.display()));
-        }
-    }
+    let originals = if arguments.format == ReportFormat::Markdown {
+        originals(&session, &report, replies)
+    } else {
+        Vec::new()
+    };
+    deliver(
+        &report,
+        &originals,
+        arguments.format,
+        arguments.output.as_deref(),
+        ui,
+    )?;
     if let Some(id) = &report.id {
         ui.detail(&format!("remembered as {id}"));
     }
     Ok(Exit::from(&report.verdict))
 }
 
-/// Prints a report as a result.
-pub(super) fn print(report: &Report, format: Format, ui: &Ui) -> Result<()> {
-    match format {
-        Format::Json => {
-            ui.result_bytes(&report::to_json(report).context("cannot print the report")?);
-        }
-        Format::Terminal => ui.result(&page(report, ui)),
+/// The raw reviews of this run: as they were kept, or as they came if nothing was.
+fn originals(session: &Session, report: &Report, replies: Vec<Reply>) -> Vec<Reply> {
+    match report.id.as_deref().and_then(ReviewId::parse) {
+        Some(id) => session.originals(&id),
+        None => replies,
     }
-    Ok(())
-}
-
-fn page(report: &Report, ui: &Ui) -> Page {
-    report::review_page(report, ui.width())
 }

@@ -15,7 +15,7 @@ mod user;
 
 pub(crate) use file::{ConfigFile, Source};
 #[cfg(test)]
-pub(crate) use keys::KEYS;
+pub(crate) use keys::{Class, KEYS};
 #[cfg(test)]
 pub(crate) use layers::Origin;
 pub(crate) use layers::{Layers, Settings, Sourced};

@@ -3,22 +3,30 @@
 //!
 //! - `objects`: single objects, checked against their ids
 //! - `trees`: which files differ between two trees
-//! - `staged`: the index against HEAD, `worktree`, `scan`, `files`, `eol`: the files against HEAD
+//! - `staged`: the index against HEAD, `worktree`, `scan`, `files`, `eol`, `filtered`: the files against HEAD
 //! - `renames`, `similarity`: which deletions and additions are one file
 //! - `patches`, `lines`: how the content of changed files differs
 //! - `abbreviation`: how many digits of an id Git prints
 //! - `history`: commits, merge bases, what is new; `log`: what commits say; `blame`: who last changed a line
 //! - `place`: where a repository stands on disk
 //! - `refs`: HEAD, remotes, what is known of their branches
+//! - `listing`, `contents`: all files of a tree, hostile names marked, and their contents in parallel
+//! - `lend`, `index_file`, `writing`: what a snapshot's own repository is made of
+//! - `state`: whether any name or setting has changed
 
 mod abbreviation;
 mod blame;
+mod contents;
 mod eol;
 mod files;
+mod filtered;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod history;
+mod index_file;
+mod lend;
 mod lines;
+mod listing;
 mod log;
 mod objects;
 #[cfg(test)]
@@ -33,10 +41,12 @@ mod renames;
 mod scan;
 mod similarity;
 mod staged;
+mod state;
 #[cfg(test)]
 mod storage;
 mod trees;
 mod worktree;
+mod writing;
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -50,11 +60,16 @@ use crate::diff::unified::Names;
 use crate::diff::{Change, Entry, Mode, Oid, RepoPath};
 use crate::error::HintExt;
 
+pub(crate) use contents::Contents;
 pub(crate) use history::{Commit, Peeled};
+pub(crate) use index_file::FileStat;
+pub(crate) use listing::Listed;
 pub(crate) use log::Logged;
 pub(crate) use patches::ReadLimits;
 pub(crate) use refs::TrackingRef;
+pub(crate) use state::RefState;
 pub(crate) use worktree::Masked;
+pub(crate) use writing::Copied;
 
 use objects::{FileBlobs, Objects, harden, plain};
 use place::tidy;
@@ -117,16 +132,6 @@ impl Repo {
             place::refuse_embedded(&repo.git_dir, directory)?;
         }
         Ok(repo)
-    }
-
-    /// Opens the repository at this very directory, without looking at the environment or at any
-    /// configuration but the repository's own: for one that we made.
-    pub(crate) fn at(directory: &Path) -> Result<Self> {
-        let options = gix::open::Options::isolated();
-        Self::checked(
-            gix::ThreadSafeRepository::open_opts(directory, options),
-            directory,
-        )
     }
 
     /// Opens the repository that `directory` is in, without looking at the environment or at any
@@ -199,6 +204,13 @@ impl Repo {
     /// The directory that all worktrees share; absolute.
     pub(crate) fn common_dir(&self) -> &Path {
         &self.common_dir
+    }
+
+    /// The directories that belong to the repository: no program is run from there.
+    pub(crate) fn places(&self) -> Vec<&Path> {
+        let mut places = vec![self.git_dir(), self.common_dir()];
+        places.extend(self.work_tree());
+        places
     }
 
     /// The directory of the checked-out files, absolute; `None` in a bare repository.

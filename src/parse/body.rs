@@ -95,8 +95,13 @@ fn late_label(body: &[Line<'_>]) -> Label {
     said
 }
 
-/// The places of a finding whose head names none: the first line of the body that names some.
+/// The places of a finding whose head names none: the first line of the body that names some, unless
+/// it says that there are none.
 fn late_places(body: &[Line<'_>]) -> Vec<crate::finding::Location> {
+    let mut said = body.iter().filter(|line| !line.is_blank());
+    if said.next().is_some_and(|line| line.text == "Place: none.") {
+        return Vec::new();
+    }
     body.iter()
         .filter(|line| !line.code && line.text.len() <= LONGEST_LINE)
         .map(|line| {
@@ -134,7 +139,14 @@ fn excerpt(body: &[Line<'_>]) -> Option<String> {
         let info = info.split_whitespace().next().unwrap_or("");
         let shown = matches!(
             info,
-            "diff" | "patch" | "repro" | "repro-output" | "console" | "output" | "suggestion"
+            "diff"
+                | "patch"
+                | "repro"
+                | "repro-output"
+                | "console"
+                | "output"
+                | "suggestion"
+                | "excerpt"
         );
         let closed = end > index + 1 && is_fence(body[end - 1].text, body[index].text);
         let inner = &body[index + 1..end - usize::from(closed)];

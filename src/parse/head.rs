@@ -380,7 +380,57 @@ fn plain_title(text: &str) -> String {
         Some(inner) if !inner.contains('*') => inner,
         _ => text,
     };
-    text.trim().to_owned()
+    unescaped(text.trim())
+}
+
+/// Undoes what Markdown escapes outside code spans: `\\[`, `&#x5b;`, `&amp;`.
+fn unescaped(text: &str) -> String {
+    if !text.contains(['\\', '&']) {
+        return text.to_owned();
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(['\\', '&', '`']) {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let mut after = rest.chars().skip(1);
+        if let Some((_, behind)) = code_span(rest) {
+            out.push_str(&rest[..rest.len() - behind.len()]);
+            rest = behind;
+        } else if rest.starts_with('\\') && after.next().is_some_and(|c| c.is_ascii_punctuation()) {
+            out.push_str(&rest[1..2]);
+            rest = &rest[2..];
+        } else if let Some((c, behind)) = entity(rest) {
+            out.push(c);
+            rest = behind;
+        } else {
+            out.push_str(&rest[..1]);
+            rest = &rest[1..];
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+/// The character reference at the start, of those that name punctuation, and what follows it.
+fn entity(text: &str) -> Option<(char, &str)> {
+    let (name, rest) = text.strip_prefix('&')?.split_once(';')?;
+    let c = match name {
+        "amp" => '&',
+        "lt" => '<',
+        "gt" => '>',
+        "quot" => '"',
+        _ if name.len() > 8 => return None,
+        _ => {
+            let digits = name.strip_prefix('#')?;
+            let code = match digits.strip_prefix(['x', 'X']) {
+                Some(hex) => u32::from_str_radix(hex, 16).ok()?,
+                None => digits.parse().ok()?,
+            };
+            char::from_u32(code).filter(|c| !c.is_alphanumeric() && !c.is_control())?
+        }
+    };
+    Some((c, rest))
 }
 
 #[cfg(test)]
@@ -412,6 +462,22 @@ mod tests {
         let kind = kind.as_deref().unwrap_or("-");
         let places = places.join(" ");
         format!("{lead}|{}|{severity}|{kind}|{places}", head.title)
+    }
+
+    #[test]
+    fn escapes_in_a_title_are_undone() {
+        for (line, title) in [
+            (
+                r"I1. **a\[0\] \< `b\[1\]` \q** — `a.rs:1`",
+                r"a[0] < `b\[1\]` \q",
+            ),
+            (
+                "I1. **&amp;lt; &#x60;x&#96; &#65; &b** — `a.rs:1`",
+                "&lt; `x` &#65; &b",
+            ),
+        ] {
+            assert_eq!(head(line).unwrap().title, title);
+        }
     }
 
     /// A line, and below it: lead, title, severity, kind, places.

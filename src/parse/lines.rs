@@ -110,11 +110,18 @@ fn mark_code<'t>(texts: &[&'t str]) -> Lines<'t> {
     let wrapper = wrapper(texts, &fences);
     let last_fence = fences.iter().rposition(Option::is_some);
     let mut open: Option<Fence<'_>> = None;
+    // Whoever opens a block with a long fence closes it, so nothing inside ends it.
+    let mut closed_at = 0;
     let mut styles: Vec<Style> = Vec::new();
     let mut last_id = None;
     let mut lines = Vec::with_capacity(texts.len());
     for (index, text) in texts.iter().enumerate() {
         let mut line = Line { text, code: false };
+        if index < closed_at {
+            line.code = true;
+            lines.push(line);
+            continue;
+        }
         match (open, fences[index]) {
             (None, Some(opener)) => {
                 let wraps = wrapper == Some(index)
@@ -130,7 +137,10 @@ fn mark_code<'t>(texts: &[&'t str]) -> Lines<'t> {
                     line.text = "";
                 } else {
                     line.code = true;
-                    open = Some(opener);
+                    match closer(&fences, index, opener) {
+                        Some(at) => closed_at = at + 1,
+                        None => open = Some(opener),
+                    }
                 }
             }
             (Some(opener), Some(closer))
@@ -163,6 +173,21 @@ fn mark_code<'t>(texts: &[&'t str]) -> Lines<'t> {
         lines,
         open_at_end: open.is_some(),
     }
+}
+
+/// Where a block with a long fence is closed; `None` for a fence of three marks, which agents often
+/// leave open.
+fn closer(fences: &[Option<Fence<'_>>], index: usize, opener: Fence<'_>) -> Option<usize> {
+    if opener.length < 4 {
+        return None;
+    }
+    let closes = |fence: &Option<Fence<'_>>| {
+        fence.is_some_and(|it| {
+            it.mark == opener.mark && it.length >= opener.length && it.info.is_empty()
+        })
+    };
+    let after = fences[index + 1..].iter().position(closes)?;
+    Some(index + 1 + after)
 }
 
 /// Remembers how headings look and which id came last.
@@ -324,6 +349,14 @@ mod tests {
             shown(reply),
             ["chat", "## Critical Issues", "None.", "    code"]
         );
+    }
+
+    #[test]
+    fn nothing_inside_ends_a_block_with_a_long_fence() {
+        let reply = "## Important Issues\n````text\n## Critical Issues\n```go\nx\n```\n````\nend";
+        let code: Vec<bool> = lines(reply).lines.iter().map(|line| line.code).collect();
+        assert_eq!(code, [false, true, true, true, true, true, true, false]);
+        assert!(lines("````text\nx").open_at_end);
     }
 
     #[test]

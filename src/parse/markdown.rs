@@ -109,7 +109,8 @@ fn append(slot: &mut String, section: &Section<'_, '_>) {
     if !slot.is_empty() {
         slot.push_str("\n\n");
     }
-    if matches!(section.name, "Concerns" | "Strengths") {
+    // What a proposal is for is said by the heading alone.
+    if matches!(section.name, "Concerns" | "Strengths") || section.part == Some(Part::Proposals) {
         slot.push_str("### ");
         slot.push_str(section.name);
         slot.push_str("\n\n");

@@ -20,7 +20,7 @@ use crate::ground::{Grounds, Side};
 use crate::ledger;
 use crate::owed::Target;
 use crate::receipt::{AgentSpec, Asked, Receipt};
-use crate::report::{AgentReport, FailedAgent};
+use crate::report::{AgentReport, FailedAgent, Said};
 use crate::rules;
 
 /// What agents said, each raw finding once, in an order that depends on nothing but what was said.
@@ -38,6 +38,10 @@ pub(super) struct Opinions {
     pub(super) failed: Vec<(FailedAgent, Vec<RawFinding>)>,
     /// What was said of a change that has no unit to keep it with.
     pub(super) idle: Vec<RawFinding>,
+    /// What was said besides findings, in new replies.
+    pub(super) said: Vec<Said>,
+    /// The receipts of earlier replies that were looked at.
+    pub(super) remembered: Vec<Receipt>,
     read_by: BTreeMap<UnitKey, Vec<String>>,
 }
 
@@ -103,28 +107,56 @@ impl Session {
         remembered: &Remembered,
         new: New<'_>,
     ) -> Result<Opinions> {
-        let (heard, unheard) = heard(new.replies);
+        let (opinions, handed_in) = self.opinions_of(
+            target,
+            reading,
+            settings,
+            new.replies,
+            &remembered.receipts,
+            new.panel,
+        )?;
+        if new.asking != Asking::Nothing
+            && !handed_in.is_empty()
+            && let Err(error) = self.store.add_handed_in(&handed_in)
+        {
+            self.warn(format!("not remembered: {error:#}"));
+        }
+        Ok(opinions)
+    }
+
+    /// What the replies, the receipts of earlier ones and those of the panel come to, with the receipts
+    /// for the replies.
+    pub(super) fn opinions_of(
+        &self,
+        target: &Target,
+        reading: &Reading,
+        settings: &Settings,
+        replies: &[Reply],
+        known: &[Receipt],
+        panel: &[Receipt],
+    ) -> Result<(Opinions, Vec<Receipt>)> {
+        let (heard, unheard) = heard(replies);
         let mut opinions = Opinions {
             failed: unheard
                 .into_iter()
                 .map(|it| (it.failed, it.findings))
                 .collect(),
+            said: heard.iter().filter_map(Heard::said).collect(),
             ..Opinions::default()
         };
         if reading.counting().is_empty() {
             let findings = heard.into_iter().flat_map(|it| it.review.findings);
             opinions.idle = findings.collect();
-            return Ok(opinions);
+            return Ok((opinions, Vec::new()));
         }
-        let known = &remembered.receipts;
-        if heard.is_empty() && known.is_empty() && new.panel.is_empty() {
-            return Ok(opinions);
+        if heard.is_empty() && known.is_empty() && panel.is_empty() {
+            return Ok((opinions, Vec::new()));
         }
         let named: Vec<&RawFinding> = heard
             .iter()
             .flat_map(|heard| &heard.review.findings)
             .chain(known.iter().flat_map(|receipt| &receipt.findings))
-            .chain(new.panel.iter().flat_map(|receipt| &receipt.findings))
+            .chain(panel.iter().flat_map(|receipt| &receipt.findings))
             .collect();
         let tree = tree_for(&self.repo, target, reading.head_changes(), settings, &named)?;
         drop(named);
@@ -134,16 +166,12 @@ impl Session {
             .into_iter()
             .flat_map(|heard| heard.receipts(&grounds, &tree, reading, self.now))
             .collect();
-        let mut fresh = new.panel.to_vec();
+        let mut fresh = panel.to_vec();
         fresh.extend(handed_in);
         opinions.recall(known, &fresh, reading, &grounds, &tree);
-        let handed_in = &fresh[new.panel.len()..];
-        if new.asking != Asking::Nothing
-            && let Err(error) = self.store.add_handed_in(handed_in)
-        {
-            self.warn(format!("not remembered: {error:#}"));
-        }
-        Ok(opinions)
+        opinions.remembered = known.to_vec();
+        opinions.remembered.extend_from_slice(panel);
+        Ok((opinions, fresh.split_off(panel.len())))
     }
 
     /// The receipts that an agent's answer gives, checked against the code.

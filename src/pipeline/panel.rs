@@ -2,6 +2,7 @@
 //! Asking them is left to `rounds_of_asking`; what their words come to, to `opinions`.
 
 use anyhow::Result;
+use serde::{Deserialize, Serialize};
 
 use super::Session;
 use super::opinions::Remembered;
@@ -9,7 +10,7 @@ use super::reading::{ReadUnit, Reading};
 use crate::agents::{Agent, FailureKind};
 use crate::config::Settings;
 use crate::gate::{self, Heard, NotReviewed, OnBudget, Stale};
-use crate::receipt::{Asked, Receipt};
+use crate::receipt::{AgentSpec, Asked, Receipt};
 use crate::report::{FailedAgent, MissingAgent};
 use crate::units::Excludes;
 
@@ -20,10 +21,12 @@ pub(crate) struct Panel {
     pub(crate) names: Vec<String>,
     /// Those that can be asked.
     pub(crate) agents: Vec<Agent>,
+    /// What decides their answers, in the same order.
+    pub(crate) specs: Vec<AgentSpec>,
 }
 
 /// An agent that was to answer and did not.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Silent {
     /// Its name.
     pub(super) agent: String,
@@ -83,12 +86,16 @@ impl Session {
             Some(named) => named.clone(),
             None => self.enabled()?,
         };
-        let agents = names
+        let agents: Vec<Agent> = names
             .iter()
             .filter_map(|name| self.agents.iter().find(|agent| agent.name == *name))
             .cloned()
             .collect();
-        Ok(Panel { names, agents })
+        Ok(Panel {
+            specs: agents.iter().map(Agent::spec).collect(),
+            names,
+            agents,
+        })
     }
 
     /// By what the panel's answers are counted for one change.
@@ -169,14 +176,13 @@ impl Counting<'_> {
                 lacking.not_reviewed.push(not_reviewed(Vec::new(), why));
                 continue;
             }
+            let stale = |asked: &Asked| self.is_stale(unit, asked);
             let answered: Vec<String> = self
                 .panel
-                .agents
+                .specs
                 .iter()
-                .filter(|agent| {
-                    remembered.has_read(&agent.spec(), unit.key, &|it| self.is_stale(unit, it))
-                })
-                .map(|agent| agent.name.clone())
+                .filter(|spec| remembered.has_read(spec, unit.key, &stale))
+                .map(|spec| spec.name.clone())
                 .collect();
             match rules.heard(&answered) {
                 Heard::All => {}
@@ -219,9 +225,9 @@ impl Counting<'_> {
     fn why<'s>(&self, silent: &'s [Silent]) -> impl Fn(&str) -> String + use<'s, '_> {
         let configured: Vec<&str> = self
             .panel
-            .agents
+            .specs
             .iter()
-            .map(|agent| agent.name.as_str())
+            .map(|spec| spec.name.as_str())
             .collect();
         move |agent| {
             if let Some(silent) = silent.iter().find(|it| it.agent == agent) {

@@ -29,6 +29,8 @@ pub(super) struct ChangeSet {
     paid: Vec<Change>,
     /// What single commits change that is not among `head`.
     history: Vec<(Oid, Change)>,
+    /// The new commits, newest first.
+    commits: Vec<Commit>,
     /// What people should know about how `head` was found.
     pub(super) notes: Vec<String>,
 }
@@ -58,6 +60,8 @@ pub(super) struct Reading {
     pub(super) remembered: usize,
     /// How many receipts were there but not valid.
     pub(super) unusable: usize,
+    /// The new commits, newest first.
+    pub(super) commits: Vec<Commit>,
     specs: Specs,
 }
 
@@ -108,7 +112,8 @@ impl Session {
         };
         let of_head: HashSet<&Change> = head.iter().collect();
         let mut history = Vec::new();
-        for commit in &target.commits {
+        let commits = target.new_commits(&self.repo)?;
+        for commit in &commits {
             for change in self.commit_changes(commit)? {
                 // The same content at the same place is the same unit, whoever changed it.
                 if !of_head.contains(&change) {
@@ -120,6 +125,7 @@ impl Session {
             head,
             paid,
             history,
+            commits,
             notes,
         })
     }
@@ -193,7 +199,7 @@ impl Session {
             self.warn(warning);
         }
         let known = match asking {
-            Asking::Missing => self.store.receipt_keys().unwrap_or_default(),
+            Asking::Missing | Asking::Rules => self.store.receipt_keys().unwrap_or_default(),
             Asking::Everything | Asking::Nothing => HashSet::new(),
         };
         let limits = ReadLimits {
@@ -252,6 +258,7 @@ impl Session {
             units,
             remembered: 0,
             unusable: 0,
+            commits: change_set.commits,
             specs,
         };
         self.recall(target, &mut reading, rules, &history_rules, &limits, asking)?;
@@ -392,6 +399,18 @@ impl Reading {
     fn key(&self, index: usize) -> ReceiptKey {
         let unit = &self.units[index];
         ReceiptKey::new(&unit.key, self.specs.for_unit(unit.commit.as_ref()))
+    }
+
+    /// Lets the rules reviewer say what it said in another reading of the same units: `said` by key,
+    /// and nothing of the units it has no findings of.
+    pub(super) fn say_again(&mut self, said: impl Fn(&UnitKey) -> Option<Vec<RawFinding>>) {
+        for unit in &mut self.units {
+            let raw = said(&unit.key);
+            unit.raw = match raw {
+                None if unit.is_owed() => Some(Vec::new()),
+                raw => raw,
+            };
+        }
     }
 
     /// How many units the target has that the remote does not.

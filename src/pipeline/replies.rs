@@ -11,9 +11,9 @@ use super::tree::TargetTree;
 use crate::diff::RepoPath;
 use crate::finding::RawFinding;
 use crate::ground::Grounds;
-use crate::parse::{self, ParsedReview, Status, UnitState};
+use crate::parse::{self, ParsedReview, Sections, Status, UnitState};
 use crate::receipt::{AgentSpec, Asked, HandedIn, Receipt};
-use crate::report::FailedAgent;
+use crate::report::{FailedAgent, Said};
 
 /// A review that somebody wrote of exactly this change.
 #[derive(Clone, Debug)]
@@ -99,6 +99,14 @@ pub(super) fn digest(reply: &[u8]) -> String {
 }
 
 impl Heard {
+    /// What it says besides findings; nothing if it says nothing else.
+    pub(super) fn said(&self) -> Option<Said> {
+        (self.review.sections != Sections::default()).then(|| Said {
+            agent: self.spec.name.clone(),
+            sections: self.review.sections.clone(),
+        })
+    }
+
     /// A receipt for each unit that the reply accounts for, and for each that one of its findings
     /// lies in. A finding goes with the unit its first place lies in, one that lies in none with the
     /// receipts of the reply, or with some units' if there would be no receipt.

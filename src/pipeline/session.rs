@@ -3,11 +3,12 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::reading::Reading;
+use super::replay::Record;
 use super::replies::Reply;
 use super::{Asking, Scope};
 use crate::agents::Agent;
@@ -19,6 +20,7 @@ use crate::finding::Finding;
 use crate::git::Repo;
 use crate::ledger::Decision;
 use crate::owed::{self, Head, OwedPolicy, Owing, Target};
+use crate::progress::{Listener, Unheard};
 use crate::pushed::PushedRef;
 use crate::receipt::Receipt;
 use crate::report::{NothingOwed, Report, to_json};
@@ -39,7 +41,11 @@ pub(crate) struct Session {
     pub(crate) limits: Limits,
     /// The agents to ask in this run, if they were named.
     pub(crate) named_agents: Option<Vec<String>>,
+    /// Who is told how far agents have come.
+    pub(crate) listener: Box<dyn Listener>,
     user: Option<ConfigFile>,
+    /// The bytes that `user` was read from.
+    user_text: Option<Vec<u8>>,
     warnings: Vec<String>,
 }
 
@@ -75,12 +81,13 @@ impl Session {
         let store = Store::open(repo.common_dir(), &env::state_dir()?)?;
         let path = env::user_config_file()?;
         let mut warnings = Vec::new();
-        let user = match read_if_there(&path)? {
+        let user_text = read_if_there(&path)?;
+        let user = match &user_text {
             Some(text) => {
                 let source = Source {
                     name: format!("`{}`", path.display()),
                 };
-                let (file, unknown) = ConfigFile::parse(&text, &source)?;
+                let (file, unknown) = ConfigFile::parse(text, &source)?;
                 warnings.extend(unknown);
                 Some(file)
             }
@@ -93,7 +100,9 @@ impl Session {
             agents: config::agents(user.as_ref())?,
             limits: config::limits(user.as_ref())?,
             named_agents: None,
+            listener: Box::new(Unheard),
             user,
+            user_text,
             warnings,
         })
     }
@@ -101,6 +110,51 @@ impl Session {
     /// The names of the agents that the user enabled here, in order.
     pub(crate) fn enabled(&self) -> Result<Vec<String>> {
         Ok(self.store.panel()?.unwrap_or_default().agents)
+    }
+
+    /// Asks these agents in this run instead of those enabled here; `none` is nobody.
+    pub(crate) fn ask_only(&mut self, names: &[String]) -> Result<()> {
+        if names.is_empty() {
+            return Ok(());
+        }
+        let mut asked: Vec<String> = Vec::new();
+        for name in names.iter().filter(|name| *name != "none") {
+            self.agent(name)?;
+            if !asked.contains(name) {
+                asked.push(name.clone());
+            }
+        }
+        self.named_agents = Some(asked);
+        Ok(())
+    }
+
+    /// The agent of a name.
+    pub(crate) fn agent(&self, name: &str) -> Result<&Agent> {
+        let found = self.agents.iter().find(|agent| agent.name == name);
+        let names: Vec<&str> = self.agents.iter().map(|it| it.name.as_str()).collect();
+        found
+            .ok_or_else(|| anyhow!("no agent is called `{name}`"))
+            .hint(format!(
+                "there are {}; others are added as `[agents.NAME]` in the user configuration",
+                names.join(", ")
+            ))
+    }
+
+    /// A session of a test, without configuration of the user's.
+    #[cfg(test)]
+    pub(super) fn of(repo: Repo, store: Store, now: Timestamp) -> Self {
+        Self {
+            repo,
+            store,
+            now,
+            agents: Vec::new(),
+            limits: Limits::default(),
+            named_agents: None,
+            listener: Box::new(Unheard),
+            user: None,
+            user_text: None,
+            warnings: Vec::new(),
+        }
     }
 
     /// Today, in UTC.
@@ -125,6 +179,16 @@ impl Session {
         if !self.warnings.contains(&warning) {
             self.warnings.push(warning);
         }
+    }
+
+    /// True if there is no warning yet.
+    pub(super) fn has_nothing_to_say(&self) -> bool {
+        self.warnings.is_empty()
+    }
+
+    /// The bytes of the user's own configuration.
+    pub(super) fn user_text(&self) -> Option<&[u8]> {
+        self.user_text.as_deref()
     }
 
     pub(super) fn take_warnings(&mut self) -> Vec<String> {
@@ -359,8 +423,14 @@ impl Session {
         }
     }
 
-    /// Keeps the report if it says something new, and names it.
-    pub(super) fn keep(&mut self, report: &mut Report, replies: &[Reply]) {
+    /// How long this run has taken, in milliseconds by the wall clock.
+    pub(super) fn millis_since_start(&self) -> Option<u64> {
+        let millis = Timestamp::now().as_millisecond() - self.now.as_millisecond();
+        u64::try_from(millis).ok()
+    }
+
+    /// Keeps the report with what it was made from if it says something new, and names it.
+    pub(super) fn keep(&mut self, report: &mut Report, replies: &[Reply], record: &Record) {
         let read_something =
             !replies.is_empty() || report.agents.iter().any(|agent| agent.read > 0);
         let known = || -> Result<bool> {
@@ -388,10 +458,11 @@ impl Session {
                     .iter()
                     .map(|reply| (reply.file_name(), reply.bytes.clone())),
             );
-            self.store.add_review(&target, at, &raw, |id| Report {
-                id: Some(id.to_string()),
-                ..report.clone()
-            })
+            self.store
+                .add_review(&target, at, &raw, record, |id| Report {
+                    id: Some(id.to_string()),
+                    ..report.clone()
+                })
         });
         match kept {
             Ok(id) => report.id = Some(id.to_string()),

@@ -1,7 +1,8 @@
 //! Ctrl-C and its kin (INT, TERM, HUP) as a value that can be asked and waited for.
 //! What is to be given up then is left to whoever holds it.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::io::{self, PipeReader, PipeWriter, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,7 +11,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
-use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::error::Exit;
 
@@ -22,8 +22,8 @@ pub(crate) struct Interrupt(Option<Arc<Bell>>);
 #[derive(Debug)]
 struct Bell {
     rung: AtomicBool,
-    heard: OwnedFd,
-    rope: OwnedFd,
+    heard: PipeReader,
+    rope: PipeWriter,
 }
 
 /// What a second signal does.
@@ -75,8 +75,7 @@ impl Interrupt {
 
     /// One that only [`Interrupt::set`] sets.
     pub(crate) fn by_hand() -> Result<Self> {
-        let (heard, rope) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)
-            .context("cannot open a pipe for signals")?;
+        let (heard, rope) = io::pipe().context("cannot open a pipe for signals")?;
         Ok(Self(Some(Arc::new(Bell {
             rung: AtomicBool::new(false),
             heard,
@@ -90,7 +89,7 @@ impl Interrupt {
             && !bell.rung.swap(true, Ordering::SeqCst)
         {
             // The pipe is empty, so the byte fits; it is never read, so every waiter sees it.
-            let _ = rustix::io::write(&bell.rope, b"!");
+            let _ = (&bell.rope).write(b"!");
         }
     }
 

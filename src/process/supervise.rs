@@ -371,13 +371,10 @@ impl Watch<'_> {
         use rustix::process::Pid;
 
         let supervisor = Pid::from_child(&self.child);
-        // Who is below it is only known while it lives.
-        let below = table::read()
-            .map(|table| table::below(&table, &[supervisor]))
-            .unwrap_or_default();
+        // Who is below it is only known while it lives; a table that can't be read ends nobody.
+        let _ = table::kill_below(supervisor);
         // It may have ended by itself already; its id stays its own until it is waited for.
         let _ = self.child.kill();
-        table::kill(&below);
         let left = table::kill_session(supervisor, KILLING);
         let _ = self.child.wait();
         left

@@ -21,7 +21,6 @@ use anyhow::{Context, Result, anyhow};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
-use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
 
 use super::Program;
@@ -33,7 +32,7 @@ use crate::error::{Exit, HintExt};
 
 /// How long killing may take before what is left is given up: it is of another user, or stuck in the
 /// kernel.
-pub(super) const KILLING: Duration = Duration::from_secs(10);
+pub(super) const KILLING: Duration = Duration::from_secs(30);
 
 /// Does what the process at the other end of standard input asks, and ends when that is done.
 pub(crate) fn serve() -> Result<Exit> {
@@ -201,7 +200,7 @@ impl Watch<'_> {
             } else {
                 told
             };
-            pause = (pause * 2).min(Duration::from_millis(50));
+            pause = (pause * 2).min(Duration::from_millis(20));
         }
         Ok(())
     }
@@ -246,16 +245,13 @@ impl Watch<'_> {
     /// Kills all that are below now; returns how many those are.
     #[cfg(target_os = "linux")]
     fn kill(&self) -> i32 {
-        let Ok(table) = table::read() else {
+        let Ok(below) = table::kill_below(rustix::process::getpid()) else {
+            // Without a process table, as elsewhere.
             self.kill_group();
             return 1;
         };
-        let below = table::below(&table, &[rustix::process::getpid()]);
-        table::kill(&below);
         // Somebody is there, or the reaper would have said so: it may be hidden from us.
-        i32::try_from(table::running(&below))
-            .unwrap_or(i32::MAX)
-            .max(1)
+        i32::try_from(below).unwrap_or(i32::MAX).max(1)
     }
 
     #[cfg(not(target_os = "linux"))]
@@ -273,7 +269,7 @@ impl Watch<'_> {
 /// Waits for all children, own and adopted, in a thread: tells how the program ended, and closes when
 /// there is no child any more.
 fn reaper(program: Pid) -> Result<io::PipeReader> {
-    let (told, tell) = pipe_with(PipeFlags::CLOEXEC).context("cannot open a pipe to the reaper")?;
+    let (told, mut tell) = io::pipe().context("cannot open a pipe to the reaper")?;
     thread::Builder::new()
         .name("reaper".to_owned())
         .spawn(move || {
@@ -281,7 +277,7 @@ fn reaper(program: Pid) -> Result<io::PipeReader> {
                 match rustix::process::wait(WaitOptions::empty()) {
                     Ok(Some((pid, status))) if pid == program => {
                         // Five bytes fit into any pipe.
-                        let _ = rustix::io::write(&tell, &notice(status).bytes());
+                        let _ = tell.write_all(&notice(status).bytes());
                     }
                     Ok(_) | Err(Errno::INTR) => {}
                     Err(_) => return,
@@ -289,7 +285,7 @@ fn reaper(program: Pid) -> Result<io::PipeReader> {
             }
         })
         .context("cannot start the reaper")?;
-    Ok(told.into())
+    Ok(told)
 }
 
 fn notice(status: WaitStatus) -> Notice {

@@ -26,7 +26,7 @@ pub(super) struct Process {
 }
 
 /// The table now. Processes that come and go meanwhile may be missing.
-pub(super) fn read() -> io::Result<Vec<Process>> {
+fn read() -> io::Result<Vec<Process>> {
     let mut table = Vec::new();
     for entry in fs::read_dir("/proc")? {
         let name = entry?.file_name();
@@ -62,7 +62,7 @@ fn parsed(pid: Pid, line: &[u8]) -> Option<Process> {
 }
 
 /// Those of the table whose parents, or parents' parents, … are one of these, without these themselves.
-pub(super) fn below(table: &[Process], roots: &[Pid]) -> Vec<Process> {
+fn below(table: &[Process], roots: &[Pid]) -> Vec<Process> {
     let mut parents: Vec<i32> = roots
         .iter()
         .map(|root| root.as_raw_nonzero().get())
@@ -96,17 +96,66 @@ pub(super) fn signal(to: &Process, signal: Signal) {
     }
 }
 
-/// Stops and then kills all of them, so that none can start another between the two.
-pub(super) fn kill(processes: &[Process]) {
-    for what in [Signal::STOP, Signal::KILL] {
-        for process in processes.iter().filter(|process| !process.zombie) {
-            signal(process, what);
+/// Stops all that are below a process, from the top down, and then kills them; returns how many ran.
+///
+/// Who is stopped starts nobody else, so its children can be listed at leisure. Who lost its parent
+/// meanwhile is below again the next time, if the process is a subreaper.
+pub(super) fn kill_below(root: Pid) -> io::Result<usize> {
+    let found = if let Some(found) = stopped_below(root) {
+        found
+    } else {
+        let found = below(&read()?, &[root]);
+        signal_all(&found, Signal::STOP);
+        found
+    };
+    signal_all(&found, Signal::KILL);
+    Ok(running(&found))
+}
+
+/// Stops all that are below a process and returns them; `None` if the kernel lists no children. Reading
+/// the lists takes a fraction of the time that the table does, and this is a race.
+fn stopped_below(root: Pid) -> Option<Vec<Process>> {
+    let mut found: Vec<Process> = Vec::new();
+    let mut parents = vec![root];
+    while let Some(parent) = parents.pop() {
+        let Some(children) = children(parent) else {
+            // Gone; or the kernel has no such lists, which the root, being there, shows.
+            if parent == root {
+                return None;
+            }
+            continue;
+        };
+        for child in children.into_iter().filter_map(process) {
+            let parent = parent.as_raw_nonzero().get();
+            if child.parent == parent && !found.contains(&child) {
+                signal_all(&[child], Signal::STOP);
+                found.push(child);
+                parents.push(child.pid);
+            }
         }
+    }
+    Some(found)
+}
+
+/// The children of a process, as `/proc/PID/task/TID/children` lists them for each of its threads.
+fn children(parent: Pid) -> Option<Vec<Pid>> {
+    let mut found = Vec::new();
+    for thread in fs::read_dir(format!("/proc/{}/task", parent.as_raw_nonzero())).ok()? {
+        let listed = fs::read_to_string(thread.ok()?.path().join("children")).ok()?;
+        let pids = listed.split_ascii_whitespace();
+        found.extend(pids.filter_map(|pid| Pid::from_raw(pid.parse().ok()?)));
+    }
+    Some(found)
+}
+
+fn signal_all(processes: &[Process], what: Signal) {
+    for process in processes.iter().filter(|process| !process.zombie) {
+        signal(process, what);
     }
 }
 
 /// How many of them still run.
-pub(super) fn running(processes: &[Process]) -> usize {
+fn running(processes: &[Process]) -> usize {
     processes.iter().filter(|process| !process.zombie).count()
 }
 
@@ -130,7 +179,8 @@ pub(super) fn kill_session(leader: Pid, most: Duration) -> usize {
         if empty == 2 || Instant::now() >= until {
             return left;
         }
-        kill(&found);
+        signal_all(&found, Signal::STOP);
+        signal_all(&found, Signal::KILL);
         // They are not our children, so nothing tells us when they are gone.
         thread::sleep(Duration::from_millis(5));
     }
@@ -188,6 +238,29 @@ mod tests {
             .collect();
         found.sort_unstable();
         assert_eq!(found, [3, 4, 5]);
+    }
+
+    #[test]
+    fn the_kernels_lists_say_the_same_as_the_table() {
+        let own = rustix::process::getpid();
+        #[expect(clippy::disallowed_methods, reason = "a child to be listed")]
+        let mut child = std::process::Command::new("sleep")
+            .arg("1000")
+            .spawn()
+            .unwrap();
+        let pid = Pid::from_child(&child);
+        assert!(
+            below(&read().unwrap(), &[own])
+                .iter()
+                .any(|below| below.pid == pid)
+        );
+        // Kernels may be built without them.
+        if let Some(listed) = children(own) {
+            assert!(listed.contains(&pid));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(process(pid), None);
     }
 
     #[test]

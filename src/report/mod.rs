@@ -4,12 +4,24 @@
 //! - `terminal`: for people at a terminal, short
 //! - `listing`: findings, for people at a terminal
 //! - `json`: for programs, the value itself
+//! - `markdown`: the whole report, for people, as a document
+//! - `sarif`: the findings, for code scanning
 //! - `voices`: what agents said, for people at a terminal
 //! - `aside`: what raw findings came to that are no findings
+//! - `header`, `excerpt`: facts about the change, and the code that findings are about
+//! - `fates`, `retro`: where each raw finding ended, and what each agent was worth; computed
 
 mod aside;
+mod excerpt;
+mod fates;
+mod header;
 mod json;
 mod listing;
+mod markdown;
+mod retro;
+#[cfg(test)]
+mod sample;
+mod sarif;
 mod terminal;
 mod voices;
 
@@ -18,15 +30,23 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::agents::Spent;
 use crate::diff::RepoPath;
 use crate::finding::{Finding, FindingId, Severity};
 use crate::gate::Verdict;
 use crate::ledger::State;
+use crate::parse::Sections;
 use crate::units::Class;
 
 pub(crate) use aside::{Dropped, FailedAgent, MaybeSame, MissingAgent, Observation};
+pub(crate) use excerpt::Excerpt;
+pub(crate) use fates::{End, Fate};
+pub(crate) use header::{CommitLine, Counts, Recommendation, RepoName, RoundReport, repo_name};
 pub(crate) use json::{harmless_json, to_json};
 pub(crate) use listing::{finding_page, findings_page};
+pub(crate) use markdown::{Original, markdown};
+pub(crate) use retro::AgentRetro;
+pub(crate) use sarif::sarif;
 pub(crate) use terminal::{push_page, review_page};
 
 /// The version of the JSON form; raised when a field changes its meaning or goes away.
@@ -46,12 +66,30 @@ pub(crate) struct Report {
     pub(crate) at: Timestamp,
     /// What was asked for: `staged`, `branch` or `push`.
     pub(crate) scope: String,
+    /// The repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) repo: Option<RepoName>,
+    /// Which review of this target it is, counting those that read something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) round: Option<u32>,
+    /// The rounds before this one, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) rounds: Vec<RoundReport>,
+    /// How long the review took, in milliseconds of wall clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) millis: Option<u64>,
     /// May it leave the machine?
     pub(crate) verdict: Verdict,
+    /// What the open findings recommend; absent if not everything was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) recommendation: Option<Recommendation>,
     /// Who was asked, and who remembered.
     pub(crate) agents: Vec<AgentReport>,
     /// One entry per branch or group of refs.
     pub(crate) targets: Vec<TargetReport>,
+    /// What agents said besides findings, in this review.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) said: Vec<Said>,
     /// What agents say was there before the change.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) observations: Vec<Observation>,
@@ -64,6 +102,12 @@ pub(crate) struct Report {
     /// Agents that were to answer and did not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) failed: Vec<FailedAgent>,
+    /// Where each raw finding ended. Computed from the rest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) fates: Vec<Fate>,
+    /// What each agent was worth. Computed from the rest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) retro: Vec<AgentRetro>,
     /// Refs that owe nothing, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) nothing: Vec<NothingOwed>,
@@ -73,7 +117,7 @@ pub(crate) struct Report {
 }
 
 /// What one agent did in this run.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct AgentReport {
     /// Its name.
     pub(crate) name: String,
@@ -81,6 +125,25 @@ pub(crate) struct AgentReport {
     pub(crate) read: usize,
     /// Units it had read before.
     pub(crate) remembered: usize,
+    /// The model it was asked to be; absent for the rules, for a review that was handed in, and where
+    /// the vendor's default was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) model: Option<String>,
+    /// How hard it was to think, in the vendor's own word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) effort: Option<String>,
+    /// What asking it took; absent if it was not asked in this review.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) spent: Option<Spent>,
+}
+
+/// What an agent said besides findings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Said {
+    /// The agent.
+    pub(crate) agent: String,
+    /// Its words by section, as Markdown.
+    pub(crate) sections: Sections,
 }
 
 /// A ref that owes nothing.
@@ -106,6 +169,9 @@ pub(crate) struct TargetReport {
     pub(crate) protected: bool,
     /// How many commits are new.
     pub(crate) commits: usize,
+    /// The newest of them, newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) log: Vec<CommitLine>,
     /// The changed files, and the units of history that are not among them.
     pub(crate) units: Vec<UnitReport>,
     /// What stands, worst first.
@@ -175,6 +241,9 @@ pub(crate) struct Standing {
     /// True if it can't block, because only one vendor's word speaks for it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) without_evidence: bool,
+    /// The code at its places, in the version that was reviewed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) excerpts: Vec<Excerpt>,
 }
 
 impl Report {
@@ -191,6 +260,14 @@ impl Report {
         findings
     }
 
+    /// Computes what follows from the rest: where each raw finding ended, what each agent was worth,
+    /// what it all recommends. Doing it again changes nothing.
+    pub(crate) fn complete(&mut self) {
+        self.fates = fates::fates(self);
+        self.retro = retro::retro(self, &self.fates);
+        self.recommendation = self.recommend();
+    }
+
     /// The findings that hold the change up.
     pub(crate) fn blocking(&self) -> Vec<&Standing> {
         let Verdict::Block { findings, .. } = &self.verdict else {
@@ -199,6 +276,18 @@ impl Report {
         let mut standing = self.findings();
         standing.retain(|standing| findings.contains(&standing.finding.id));
         standing
+    }
+
+    /// True if nothing holds the change but answers of agents that could still be asked for.
+    pub(crate) fn awaits_agents(&self) -> bool {
+        let Verdict::Inconclusive { not_reviewed } = &self.verdict else {
+            return false;
+        };
+        not_reviewed.iter().any(|unit| {
+            unit.agents
+                .iter()
+                .any(|agent| agent != crate::finding::RULES)
+        })
     }
 
     /// The branch it is about, or the scope if it is about none.
@@ -224,6 +313,11 @@ pub(crate) fn add_up(agents: &mut Vec<AgentReport>, more: &[AgentReport]) {
             Some(known) => {
                 known.read += one.read;
                 known.remembered += one.remembered;
+                if known.spent.is_none() {
+                    known.model.clone_from(&one.model);
+                    known.effort.clone_from(&one.effort);
+                    known.spent.clone_from(&one.spent);
+                }
             }
             None => agents.push(one.clone()),
         }

@@ -20,7 +20,7 @@ mod set;
 mod spec;
 mod wording;
 
-pub(crate) use pack::builtin_rules;
+pub(crate) use pack::{builtin_rules, mask_secrets};
 pub(crate) use paths::{PathKind, path_kind};
 pub(crate) use set::RuleSet;
 pub(crate) use spec::{RuleLevel, RuleSpec};

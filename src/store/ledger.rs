@@ -10,7 +10,7 @@ use crate::ledger::Decision;
 use super::seal::{Broken, Purpose};
 use super::{Store, lines};
 
-const FILE: &str = "ledger.jsonl";
+pub(super) const FILE: &str = "ledger.jsonl";
 
 /// What the ledger holds.
 #[derive(Debug, Default)]

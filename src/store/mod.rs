@@ -7,14 +7,19 @@
 //! - `seal`: the per-user secret and the MAC
 //! - `lines`: sealed JSON lines, appended under the lock, with torn tails cut off
 //! - `receipts`, `ledger`, `reviews`: what is kept, one file each
+//! - `running`: reviews in the background
 //! - `panels`: which agents may read a repository, kept beside the secret
+//! - `verdicts`: verdicts of states that were met before, and whether the store is still in one
 
 mod ledger;
 mod lines;
 mod panels;
 mod receipts;
 mod reviews;
+mod running;
 mod seal;
+mod spending;
+mod verdicts;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Write};
@@ -26,7 +31,9 @@ use anyhow::{Context, anyhow, bail};
 pub(crate) use panels::Panel;
 pub(crate) use receipts::ReceiptsRead;
 pub(crate) use reviews::ReviewId;
+pub(crate) use running::{RunState, Running, Turn};
 pub(crate) use seal::Secret;
+pub(crate) use verdicts::StoreState;
 
 use crate::error::HintExt;
 
@@ -42,6 +49,9 @@ pub(crate) struct Store {
     dir: PathBuf,
     secret_dir: PathBuf,
     secret: Option<Secret>,
+    /// What the store held when it was last looked at, and what this process has added since; `None`
+    /// once somebody else wrote in between.
+    watched: Option<StoreState>,
 }
 
 impl Store {
@@ -83,6 +93,7 @@ impl Store {
         Ok(Self {
             secret: Secret::read(secret_dir)?,
             secret_dir: secret_dir.to_owned(),
+            watched: None,
             dir,
         })
     }
@@ -226,6 +237,19 @@ pub(crate) fn deliver(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let attempt =
         || -> std::io::Result<()> { OpenOptions::new().write(true).open(path)?.write_all(bytes) };
     attempt().with_context(|| format!("cannot write to `{}`", path.display()))
+}
+
+/// Opens a private file that is written anew, for the words of a process in the background.
+pub(crate) fn open_log(path: &Path) -> anyhow::Result<File> {
+    let attempt = || -> anyhow::Result<File> {
+        refuse_special(path)?;
+        Ok(private()
+            .create(true)
+            .truncate(true)
+            .write(true)
+            .open(path)?)
+    };
+    attempt().with_context(|| format!("cannot write `{}`", path.display()))
 }
 
 /// Replaces a private file in one step: readers see the old bytes or the new ones, also after a

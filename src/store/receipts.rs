@@ -11,9 +11,9 @@ use crate::receipt::{Receipt, ReceiptKey};
 use super::seal::{Broken, Purpose};
 use super::{Store, lines, replace};
 
-const FILE: &str = "receipts";
+pub(super) const FILE: &str = "receipts";
 const KEY_LEN: usize = 64;
-const HANDED_IN: &str = "receipts-handed-in";
+pub(super) const HANDED_IN: &str = "receipts-handed-in";
 /// How many hexadecimal digits stand for a path.
 const PATH_LEN: usize = 16;
 
@@ -164,14 +164,17 @@ impl Store {
             })
             .collect::<anyhow::Result<Vec<String>>>()?;
         let path = self.dir.join(file);
-        lines::append(&path, &sealed)?;
-        let bytes = lines::read(&path)?;
-        if bytes.len() > COMPACT_ABOVE {
-            let half = bytes.len() / 2;
-            let start = memchr::memchr(b'\n', &bytes[half..]).map_or(half, |end| half + end + 1);
-            replace(&path, &bytes[start..])?;
-        }
-        Ok(())
+        self.own_writing(|| {
+            lines::append(&path, &sealed)?;
+            let bytes = lines::read(&path)?;
+            if bytes.len() > COMPACT_ABOVE {
+                let half = bytes.len() / 2;
+                let start =
+                    memchr::memchr(b'\n', &bytes[half..]).map_or(half, |end| half + end + 1);
+                replace(&path, &bytes[start..])?;
+            }
+            Ok(())
+        })
     }
 }
 

@@ -1,4 +1,5 @@
-//! Reviews as directories, `reviews/<id>/`: the sealed report value and the raw reviews it came from.
+//! Reviews as directories, `reviews/<id>/`: the sealed report value, the raw reviews it came from, and
+//! the sealed record of what else it was made from.
 //! A directory appears whole, by a rename, or not at all.
 
 use std::fmt;
@@ -16,6 +17,8 @@ use super::{Store, create_private_dir, read_plain, replace};
 
 const DIR: &str = "reviews";
 const FILE: &str = "review.json";
+const RECORD: &str = "record.json";
+const RAW: &str = "raw";
 
 /// The name of a review: `YYYYMMDD-HHMMSS-<target>` in UTC, with a number behind it if taken.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,13 +66,14 @@ fn slug(target: &str) -> String {
 }
 
 impl Store {
-    /// Keeps a review and the raw reviews (file name, bytes as received) it was made from.
-    /// `name` gives the report its id before it is sealed.
-    pub(crate) fn add_review<T: Serialize>(
+    /// Keeps a review with the raw reviews (file name, bytes as received) and the record it was made
+    /// from. `name` gives the report its id before it is sealed.
+    pub(crate) fn add_review<T: Serialize, R: Serialize>(
         &mut self,
         target: &str,
         at: Timestamp,
         raw: &[(String, Vec<u8>)],
+        record: &R,
         name: impl Fn(&ReviewId) -> T,
     ) -> anyhow::Result<ReviewId> {
         let _lock = self.lock()?;
@@ -100,10 +104,12 @@ impl Store {
             .tempdir_in(&reviews)?;
         let sealed = self.secret()?.seal(Purpose::Review, &name(&id))?;
         replace(&making.path().join(FILE), sealed.as_bytes())?;
-        create_private_dir(&making.path().join("raw"))?;
+        let record = self.secret()?.seal(Purpose::Record, record)?;
+        replace(&making.path().join(RECORD), record.as_bytes())?;
+        create_private_dir(&making.path().join(RAW))?;
         for (name, bytes) in raw {
             let name = ReviewId::parse(name).with_context(|| format!("{name:?} names no file"))?;
-            replace(&making.path().join("raw").join(name.0), bytes)?;
+            replace(&making.path().join(RAW).join(name.0), bytes)?;
         }
         publish(making, &reviews.join(&id.0))?;
         Ok(id)
@@ -132,6 +138,21 @@ impl Store {
         let bytes = read_plain(&self.review_dir(id).join(FILE)).ok().flatten()?;
         let text = String::from_utf8(bytes).ok()?;
         self.secret.as_ref()?.open(Purpose::Review, &text).ok()
+    }
+
+    /// Reads the record a review was made from; `None` as for [`Store::review`].
+    pub(crate) fn review_record<T: DeserializeOwned>(&self, id: &ReviewId) -> Option<T> {
+        let bytes = read_plain(&self.review_dir(id).join(RECORD))
+            .ok()
+            .flatten()?;
+        let text = String::from_utf8(bytes).ok()?;
+        self.secret.as_ref()?.open(Purpose::Record, &text).ok()
+    }
+
+    /// Reads one of the raw reviews of a review, as it was received; nothing seals it.
+    pub(crate) fn raw_review(&self, id: &ReviewId, name: &str) -> anyhow::Result<Option<Vec<u8>>> {
+        let name = ReviewId::parse(name).with_context(|| format!("{name:?} names no file"))?;
+        read_plain(&self.review_dir(id).join(RAW).join(name.0))
     }
 
     /// Where a review lies.

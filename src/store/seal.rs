@@ -18,6 +18,8 @@ pub(super) enum Purpose {
     Receipt,
     Decision,
     Review,
+    Record,
+    Verdict,
 }
 
 impl Purpose {
@@ -26,6 +28,8 @@ impl Purpose {
             Self::Receipt => "receipt",
             Self::Decision => "decision",
             Self::Review => "review",
+            Self::Record => "record",
+            Self::Verdict => "verdict",
         }
     }
 }

@@ -20,3 +20,4 @@ mod supervised;
 mod support;
 mod surroundings;
 mod usage;
+mod verdicts;

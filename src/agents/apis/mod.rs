@@ -24,8 +24,9 @@ use serde_json::Value;
 use crate::env;
 use crate::http::{Connection, Endpoint, EventStream, KeyPlace, Patience, Secret};
 use crate::process::Interrupt;
+use crate::snapshot::Redact;
 
-use super::tools::{Redact, Toolbox, declared};
+use super::tools::{Toolbox, declared};
 use super::{Agent, AgentKind, Answer, Ask, Event, Failure, FailureKind, Spent};
 
 use conversation::{

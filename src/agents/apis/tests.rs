@@ -9,6 +9,7 @@ use super::*;
 use crate::diff::RepoPath;
 use crate::git::fixture::Fixture;
 use crate::http::fixture::{Ending, Scripted, Server};
+use crate::snapshot::Redacted;
 
 const KEY: &str = "sk-never-to-be-seen-4711";
 const KINDS: [AgentKind; 4] = [
@@ -276,9 +277,8 @@ fn asked_with(
     let means = Means {
         key,
         redact: &|_: &RepoPath, text: &[u8]| {
-            String::from_utf8_lossy(text)
-                .replace("hunter2", "[REDACTED]")
-                .into_bytes()
+            let text = String::from_utf8_lossy(text).replace("hunter2", "[REDACTED]");
+            Redacted::Text(text.into_bytes())
         },
         interrupted: &|| false,
         first_wait: Duration::from_millis(1),
@@ -777,7 +777,7 @@ fn an_interruption_ends_a_question_while_it_waits_to_try_again() {
     let stop = AtomicBool::new(false);
     let means = Means {
         key: None,
-        redact: &|_: &RepoPath, text: &[u8]| text.to_vec(),
+        redact: &|_: &RepoPath, _: &[u8]| Redacted::Same,
         interrupted: &|| stop.load(Ordering::SeqCst),
         first_wait: FIRST_WAIT,
     };
@@ -928,7 +928,7 @@ fn an_agent_that_can_t_be_asked_says_why() {
     let fail = |agent: &Agent, key: Option<&str>| {
         let means = Means {
             key: key.and_then(Secret::new),
-            redact: &|_: &RepoPath, text: &[u8]| text.to_vec(),
+            redact: &|_: &RepoPath, _: &[u8]| Redacted::Same,
             interrupted: &|| false,
             first_wait: FIRST_WAIT,
         };

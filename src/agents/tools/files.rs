@@ -85,18 +85,18 @@ impl Toolbox<'_> {
             let read = fs::File::open(file)
                 .and_then(|file| file.take(LARGEST_FILE).read_to_end(&mut content));
             read.map_err(|_| "it can't be read".to_owned())?;
-            return Ok(Content::Text((self.redact)(path, &content)));
+            return Ok(Content::Text(self.cleaned(path, &content)?.into_owned()));
         }
         let entry = self.entry(base, path)?;
         let raw = self.raw(&entry)?;
         if entry.mode == Mode::Symlink {
-            let target = (self.redact)(path, &raw);
+            let target = self.cleaned(path, &raw)?;
             return Ok(Content::Link(String::from_utf8_lossy(&target).into_owned()));
         }
         if is_binary(&raw) {
             return Err(format!("it is a binary file of {} bytes", raw.len()));
         }
-        Ok(Content::Text((self.redact)(path, &raw)))
+        Ok(Content::Text(self.cleaned(path, &raw)?.into_owned()))
     }
 
     /// The file at a path of a tree.
@@ -173,7 +173,7 @@ impl Toolbox<'_> {
         let note =
             (left > 0).then(|| format!("[{left} more: name a directory or a narrower glob]"));
         let text = out.end(note);
-        Ok(self.redacted(&text))
+        self.cleaned_text(&text)
     }
 
     /// Every path of the reviewed tree, and of our material.
@@ -187,12 +187,6 @@ impl Toolbox<'_> {
                 .collect::<Vec<_>>(),
         );
         Ok(paths)
-    }
-
-    /// Text that comes from no file in particular, without what is secret in it.
-    pub(super) fn redacted(&self, text: &str) -> String {
-        let text = (self.redact)(&RepoPath::default(), text.as_bytes());
-        String::from_utf8_lossy(&text).into_owned()
     }
 }
 

@@ -29,6 +29,7 @@ impl Toolbox<'_> {
     ) -> Result<String, Refused> {
         self.entry(base, path)?;
         let side = if base { &self.base } else { &self.head };
+        let commit = side.commit.ok_or_else(no_base)?;
         let lines = match lines {
             Some(lines) if lines.end == u32::MAX => LineRange {
                 end: lines.start.saturating_add(MOST_LINES - 1),
@@ -45,7 +46,7 @@ impl Toolbox<'_> {
         };
         let blamed = self
             .repo
-            .blame(&side.commit, path, lines, self.patience())
+            .blame(&commit, path, lines, self.patience())
             .map_err(|_| {
                 "it can't be blamed: too large, too old, or it took too long".to_owned()
             })?;
@@ -66,7 +67,7 @@ impl Toolbox<'_> {
             .full
             .then(|| "[cut here: ask for fewer lines]".to_owned());
         let text = out.end(note);
-        Ok(self.redacted(&text))
+        self.cleaned_text(&text)
     }
 
     /// Commits, newest first.
@@ -117,7 +118,7 @@ impl Toolbox<'_> {
             None
         };
         let text = out.end(note);
-        Ok(self.redacted(&text))
+        self.cleaned_text(&text)
     }
 
     /// True if a commit has another file at a path than each of its parents.
@@ -145,8 +146,8 @@ impl Toolbox<'_> {
     /// The commit that a model names: `head`, `base`, or an id that one of them reaches.
     fn revision(&self, name: &str) -> Result<Oid, Refused> {
         match name {
-            "head" | "HEAD" => return Ok(self.head.commit),
-            "base" => return Ok(self.base.commit),
+            "head" | "HEAD" => return self.head.commit.ok_or_else(no_base),
+            "base" => return self.base.commit.ok_or_else(no_base),
             _ => {}
         }
         let refused = || {
@@ -161,13 +162,17 @@ impl Toolbox<'_> {
         if !id.to_string().starts_with(&name.to_ascii_lowercase()) {
             return Err(refused());
         }
-        for tip in [&self.head.commit, &self.base.commit] {
+        for tip in [&self.head.commit, &self.base.commit].into_iter().flatten() {
             if id == *tip || self.repo.merge_base(&id, tip).map_err(unreadable)? == Some(id) {
                 return Ok(id);
             }
         }
         Err(refused())
     }
+}
+
+fn no_base() -> Refused {
+    "there is no version before the change".to_owned()
 }
 
 fn line(commit: &Logged) -> String {

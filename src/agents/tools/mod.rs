@@ -16,6 +16,7 @@ mod search;
 mod tests;
 mod wanted;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write as _;
 use std::fs;
@@ -28,6 +29,7 @@ use anyhow::{Context, Result};
 use crate::diff::{Entry, Oid, RepoPath};
 use crate::git::Repo;
 use crate::page::deceives;
+use crate::snapshot::{Redact, Redacted};
 
 use super::Ask;
 
@@ -55,10 +57,6 @@ const MATERIAL: &str = ".deep-review";
 const MATERIAL_DEPTH: usize = 3;
 const MOST_MATERIAL: usize = 20_000;
 
-/// Takes what is secret out of a text from a path of the repository; of no path in particular if it is
-/// empty.
-pub(crate) type Redact<'r> = dyn Fn(&RepoPath, &[u8]) -> Vec<u8> + 'r;
-
 /// What came of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CallResult {
@@ -73,7 +71,8 @@ type Refused = String;
 
 /// One of the two trees.
 struct Side {
-    commit: Oid,
+    /// `None` for a base that is nothing: a history that begins in this change.
+    commit: Option<Oid>,
     tree: Oid,
     /// Every file of the tree, once it was asked for.
     files: Option<Rc<Vec<Entry>>>,
@@ -90,7 +89,7 @@ pub(crate) struct Toolbox<'t> {
     redact: &'t Redact<'t>,
     interrupted: &'t dyn Fn() -> bool,
     /// Files of a tree in which there is nothing to redact.
-    clean: HashSet<Oid>,
+    clean: HashSet<(RepoPath, Oid)>,
     answered: HashMap<String, CallResult>,
     calls: usize,
     calls_this_turn: usize,
@@ -100,17 +99,25 @@ pub(crate) struct Toolbox<'t> {
 }
 
 impl<'t> Toolbox<'t> {
-    /// The tools for one question. Errors if the snapshot can't be opened or its commits aren't there.
+    /// The tools for one question; `redact` says what may be shown of a text from a path, or of no path in
+    /// particular. Errors if the snapshot can't be opened or its commits aren't there.
     pub(crate) fn open(
         ask: &Ask<'t>,
         redact: &'t Redact<'t>,
         interrupted: &'t dyn Fn() -> bool,
     ) -> Result<Self> {
-        let repo = Repo::at(ask.snapshot).context("cannot open the snapshot")?;
+        let git_dir = ask.snapshot.join(".git");
+        let repo = Repo::open_private(&git_dir).context("cannot open the snapshot")?;
         let side = |id: &str| -> Result<Side> {
-            let commit = Oid::from_hex(id).with_context(|| format!("`{id}` is no commit id"))?;
+            let commit = match id {
+                "" => None,
+                id => Some(Oid::from_hex(id).with_context(|| format!("`{id}` is no commit id"))?),
+            };
             Ok(Side {
-                tree: repo.tree_of(&commit)?,
+                tree: match &commit {
+                    Some(commit) => repo.tree_of(commit)?,
+                    None => repo.empty_tree(),
+                },
                 commit,
                 files: None,
             })
@@ -222,7 +229,7 @@ impl<'t> Toolbox<'t> {
         let text = text.replace(self.nonce, "[boundary]");
         let end = if text.ends_with('\n') { "" } else { "\n" };
         format!(
-            "<<<data {nonce} {name}\n{text}{end}data {nonce}>>>",
+            "<<<data {nonce} {name}\n{text}{end}>>>data {nonce}",
             nonce = self.nonce
         )
     }
@@ -245,6 +252,21 @@ impl<'t> Toolbox<'t> {
     /// True if the call at hand has to end.
     fn is_over(&self) -> bool {
         Instant::now() >= self.until || (self.interrupted)()
+    }
+
+    /// What may be shown of a text.
+    fn cleaned<'c>(&self, path: &RepoPath, text: &'c [u8]) -> Result<Cow<'c, [u8]>, Refused> {
+        match (self.redact)(path, text) {
+            Redacted::Same => Ok(Cow::Borrowed(text)),
+            Redacted::Text(text) => Ok(Cow::Owned(text)),
+            Redacted::Withheld { why } => Err(format!("it is withheld: {why}")),
+        }
+    }
+
+    /// What may be shown of a text that comes from no file in particular.
+    fn cleaned_text(&self, text: &str) -> Result<String, Refused> {
+        let text = self.cleaned(&RepoPath::default(), text.as_bytes())?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
     }
 
     fn patience(&self) -> Duration {

@@ -50,7 +50,10 @@ impl Toolbox<'_> {
                 unread += 1;
                 continue;
             }
-            let text = self.cleaned(entry, &raw);
+            let Ok(text) = self.searched(entry, &raw) else {
+                unread += 1;
+                continue;
+            };
             let text = text.strip_suffix(b"\n").unwrap_or(&text);
             for (number, line) in text.split(|byte| *byte == b'\n').enumerate() {
                 let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -88,23 +91,25 @@ impl Toolbox<'_> {
             notes.push(format!("{unsearched} files were not searched any more"));
         }
         if unread > 0 {
-            notes.push(format!("{unread} binary or very large files were left out"));
+            notes.push(format!(
+                "{unread} binary, withheld or very large files were left out"
+            ));
         }
         let note = (!notes.is_empty()).then(|| format!("[{}]", notes.join("; ")));
         Ok(out.end(note))
     }
 
-    /// The text of a file without what is secret in it.
-    fn cleaned<'c>(&mut self, entry: &Entry, raw: &'c [u8]) -> Cow<'c, [u8]> {
-        if self.clean.contains(&entry.id) {
-            return Cow::Borrowed(raw);
+    /// What may be searched of a file.
+    fn searched<'c>(&mut self, entry: &Entry, raw: &'c [u8]) -> Result<Cow<'c, [u8]>, Refused> {
+        let place = (entry.path.clone(), entry.id);
+        if self.clean.contains(&place) {
+            return Ok(Cow::Borrowed(raw));
         }
-        let text = (self.redact)(&entry.path, raw);
-        if text != raw {
-            return Cow::Owned(text);
+        let text = self.cleaned(&entry.path, raw)?;
+        if matches!(text, Cow::Borrowed(_)) {
+            self.clean.insert(place);
         }
-        self.clean.insert(entry.id);
-        Cow::Borrowed(raw)
+        Ok(text)
     }
 }
 

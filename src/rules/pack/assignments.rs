@@ -8,6 +8,7 @@ use regex::bytes::Regex;
 
 use super::tokens::mask_tokens;
 use super::{Builtin, Form, Hit, Judgement, Place, everywhere, in_lenient_places};
+use crate::credential::bits_per_character;
 use crate::finding::Severity;
 use crate::rules::pattern::Pattern;
 
@@ -107,21 +108,6 @@ fn value_of(matched: &[u8]) -> &[u8] {
     &inner[start..]
 }
 
-/// Shannon's entropy of the bytes of a value.
-fn bits_per_character(value: &[u8]) -> f64 {
-    let mut counts = [0_u32; 256];
-    for byte in value {
-        counts[usize::from(*byte)] += 1;
-    }
-    let length: f64 = counts.iter().map(|count| f64::from(*count)).sum();
-    counts
-        .iter()
-        .filter(|count| **count > 0)
-        .map(|count| f64::from(*count) / length)
-        .map(|share| -share * share.log2())
-        .sum()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -215,11 +201,5 @@ mod tests {
             !shown.contains(&wide()[5..]) && shown.contains('…'),
             "{shown}"
         );
-    }
-
-    #[test]
-    fn entropy_is_that_of_shannon() {
-        assert!((bits_per_character(b"abcdabcd") - 2.0).abs() < 1e-9);
-        assert!(bits_per_character(b"aaaa").abs() < 1e-9);
     }
 }

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use super::{Builtin, Form, Hit, Judgement, Place, everywhere, in_lenient_places};
+use crate::credential::{is_base64, without_wrapping};
 use crate::finding::Severity;
 
 /// Most lines after a header that are looked at.
@@ -106,7 +107,7 @@ impl Block {
         if memchr::memmem::find(part, b"-----END").is_some() {
             self.closed = true;
         }
-        let text = trim_wrapping(part);
+        let text = without_wrapping(part);
         let count = text.iter().take_while(|byte| is_base64(**byte)).count();
         if count == text.len() && count >= LINE_CHARACTERS {
             self.lines += 1;
@@ -114,36 +115,6 @@ impl Block {
         }
         self.closed || self.lines >= KEY_LINES
     }
-}
-
-/// The part without white space, quotes, commas, concatenation and comment signs around it.
-fn trim_wrapping(part: &[u8]) -> &[u8] {
-    let wraps = |byte: &u8| byte.is_ascii_whitespace() || b"\"'`,;()\\#*|>.".contains(byte);
-    let start = part
-        .iter()
-        .position(|byte| !wraps(byte) && *byte != b'+')
-        .unwrap_or(part.len());
-    let end = part
-        .iter()
-        .rposition(|byte| !wraps(byte))
-        .map_or(start, |last| last + 1);
-    let mut text = &part[start..end.max(start)];
-    // `"…" +` : only a sign that stands apart is one, `+` is also a base64 digit.
-    while let [head @ .., b'+'] = text {
-        if head.last().is_some_and(wraps) {
-            text = head;
-            while text.last().is_some_and(wraps) {
-                text = &text[..text.len() - 1];
-            }
-        } else {
-            break;
-        }
-    }
-    text
-}
-
-fn is_base64(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=')
 }
 
 /// The lines after the hit: of the whole file if it is there, else those added right after it.

@@ -169,7 +169,7 @@ pub(crate) fn builtin_rules() -> impl Iterator<Item = RuleDescription> {
 
 /// Returns the text with what is secret in it cut out: of a value only the first four characters
 /// stay, of a private key only its header.
-pub(super) fn mask_secrets(text: &[u8]) -> Cow<'_, [u8]> {
+pub(crate) fn mask_secrets(text: &[u8]) -> Cow<'_, [u8]> {
     let mut masked = Cow::Borrowed(text);
     for mask in [
         tokens::mask_tokens as fn(&[u8]) -> Cow<'_, [u8]>,

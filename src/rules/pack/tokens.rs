@@ -1,12 +1,13 @@
-//! Access tokens that identify themselves: prefix, alphabet and length as their providers publish
-//! them, and the check digits where there are some.
-//! Secrets without a form of their own (by entropy) are left to redaction.
+//! Access tokens that identify themselves, judged by their check digits and by whether a person typed
+//! them.
+//! Their formats are in `credential`; secrets without a form of their own (by entropy) are left to redaction.
 
 use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::sync::{Arc, OnceLock};
 
 use super::{Builtin, Form, Hit, Judgement, Place, everywhere, in_lenient_places};
+use crate::credential;
 use crate::finding::Severity;
 use crate::rules::AddedLine;
 use crate::rules::engine::Engine;
@@ -28,10 +29,10 @@ pub(super) static PROVIDER_TOKEN: Builtin = Builtin {
 };
 
 macro_rules! token {
-    ($title:literal, $judge:ident, $pattern:literal) => {
+    ($title:literal, $judge:ident, $format:ident) => {
         Form {
             title: $title,
-            pattern: $pattern,
+            pattern: credential::$format.pattern,
             languages: &[],
             place: Place::Anywhere,
             judge: $judge,
@@ -39,148 +40,34 @@ macro_rules! token {
     };
 }
 
-/// Each with the source of its format. A letter or digit beside a match makes it a part of
+/// The formats, each with what judges a match. A letter or digit beside a match makes it a part of
 /// something longer, so the patterns ask for word boundaries.
 static FORMS: &[Form] = &[
-    // docs.github.com, "About authentication to GitHub"; the check digits: GitHub's blog of
-    // 2021-04-05, "Behind GitHub's new authentication token formats".
-    token!(
-        "GitHub token added",
-        github,
-        r"\bgh[pousr]_[0-9A-Za-z]{36}\b"
-    ),
-    token!(
-        "GitHub token added",
-        plausible,
-        r"\bgithub_pat_[0-9A-Za-z]{22}_[0-9A-Za-z]{59}\b"
-    ),
-    // docs.gitlab.com, "Token overview", "Token prefixes".
-    token!(
-        "GitLab token added",
-        plausible,
-        r"\b(?:glpat|gldt|glrt|glptt|gloas|glcbt|glsoat|glffct)-[0-9A-Za-z_-]{20,300}"
-    ),
-    // docs.aws.amazon.com, IAM user guide, "IAM identifiers": unique id prefixes.
-    token!(
-        "AWS access key id added",
-        amazon,
-        r"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b"
-    ),
-    // docs.slack.dev, "Tokens" and "Sending messages using incoming webhooks".
-    token!(
-        "Slack token added",
-        plausible,
-        r"\bxox[abpors]-(?:[0-9]{8,14}-){1,3}[0-9A-Za-z]{20,40}\b"
-    ),
-    token!(
-        "Slack token added",
-        plausible,
-        r"\bxapp-[0-9]-[A-Z0-9]{9,13}-[0-9]{10,14}-[0-9a-f]{64}\b"
-    ),
-    token!(
-        "Slack webhook added",
-        plausible,
-        r"\bhooks\.slack\.com/services/T[0-9A-Z]{8,12}/B[0-9A-Z]{8,12}/[0-9A-Za-z]{24}\b"
-    ),
-    // docs.stripe.com, "API keys".
-    token!(
-        "Stripe live key added",
-        plausible,
-        r"\b[sr]k_live_[0-9A-Za-z]{24,247}\b"
-    ),
-    // GitHub's change log of 2021-09-23, "npm has a new access token format".
-    token!("npm token added", npm, r"\bnpm_[0-9A-Za-z]{36}\b"),
-    // docs.pypi.org and warehouse's macaroons: the location `pypi.org` in base64 after the prefix.
-    token!(
-        "PyPI token added",
-        plausible,
-        r"\bpypi-AgEIcHlwaS5vcmc[0-9A-Za-z_-]{50,1000}"
-    ),
-    token!(
-        "PyPI token added",
-        plausible,
-        r"\bpypi-AgENdGVzdC5weXBpLm9yZw[0-9A-Za-z_-]{50,1000}"
-    ),
-    // guides.rubygems.org, "API key"; doc.rust-lang.org/cargo and crates.io's source.
-    token!(
-        "RubyGems key added",
-        plausible,
-        r"\brubygems_[0-9a-f]{48}\b"
-    ),
-    token!(
-        "crates.io token added",
-        plausible,
-        r"\bcio[0-9A-Za-z]{32}\b"
-    ),
-    // docs.docker.com, "Personal access tokens".
-    token!(
-        "Docker Hub token added",
-        plausible,
-        r"\bdckr_[po]at_[0-9A-Za-z_-]{27,32}"
-    ),
-    // docs.sendgrid.com, "API keys".
-    token!(
-        "SendGrid key added",
-        plausible,
-        r"\bSG\.[0-9A-Za-z_-]{22}\.[0-9A-Za-z_-]{43}"
-    ),
-    // `T3BlbkFJ` is "OpenAI" in base64, in the middle of each key.
-    token!(
-        "OpenAI key added",
-        plausible,
-        r"\bsk-(?:[a-z]{2,10}-)?[0-9A-Za-z_-]{20,100}T3BlbkFJ[0-9A-Za-z_-]{20,100}"
-    ),
-    token!(
-        "Anthropic key added",
-        plausible,
-        r"\bsk-ant-[a-z]{3,8}[0-9]{2}-[0-9A-Za-z_-]{80,110}"
-    ),
-    token!(
-        "Hugging Face token added",
-        plausible,
-        r"\bhf_[A-Za-z]{34}\b"
-    ),
-    // docs.digitalocean.com, "Token prefixes".
-    token!(
-        "DigitalOcean token added",
-        plausible,
-        r"\bdo[opr]_v1_[0-9a-f]{64}\b"
-    ),
-    // shopify.dev, "Authentication": admin, custom app, private app, shared secret.
-    token!(
-        "Shopify token added",
-        plausible,
-        r"\bshp(?:at|ca|pa|ss)_[0-9A-Fa-f]{32}\b"
-    ),
-    // developer.hashicorp.com: Vault "Tokens", Terraform "API tokens".
-    token!(
-        "Vault token added",
-        plausible,
-        r"\bhv[sb]\.[0-9A-Za-z_-]{90,300}"
-    ),
-    token!(
-        "Terraform token added",
-        plausible,
-        r"\b[0-9A-Za-z]{14}\.atlasv1\.[0-9A-Za-z_-]{60,70}"
-    ),
-    // grafana.com, "Service account tokens".
-    token!(
-        "Grafana token added",
-        plausible,
-        r"\bglsa_[0-9A-Za-z]{32}_[0-9a-f]{8}\b"
-    ),
-    // learn.microsoft.com, "Configure Azure Storage connection strings": 64 bytes in base64.
-    token!(
-        "Azure storage key added",
-        azure,
-        r"\bAccountKey=[0-9A-Za-z+/]{86}=="
-    ),
-    // age-encryption.org and its Bech32 (BIP 173) encoding of 32 bytes.
-    token!(
-        "age secret key added",
-        age,
-        r"\bAGE-SECRET-KEY-1[02-9AC-HJ-NP-Z]{58}\b"
-    ),
+    token!("GitHub token added", github, GITHUB),
+    token!("GitHub token added", plausible, GITHUB_FINE_GRAINED),
+    token!("GitLab token added", plausible, GITLAB),
+    token!("AWS access key id added", amazon, AWS),
+    token!("Slack token added", plausible, SLACK),
+    token!("Slack token added", plausible, SLACK_APP),
+    token!("Slack webhook added", plausible, SLACK_WEBHOOK),
+    token!("Stripe live key added", plausible, STRIPE),
+    token!("npm token added", npm, NPM),
+    token!("PyPI token added", plausible, PYPI),
+    token!("PyPI token added", plausible, PYPI_TEST),
+    token!("RubyGems key added", plausible, RUBYGEMS),
+    token!("crates.io token added", plausible, CRATES_IO),
+    token!("Docker Hub token added", plausible, DOCKER),
+    token!("SendGrid key added", plausible, SENDGRID),
+    token!("OpenAI key added", plausible, OPENAI),
+    token!("Anthropic key added", plausible, ANTHROPIC),
+    token!("Hugging Face token added", plausible, HUGGING_FACE),
+    token!("DigitalOcean token added", plausible, DIGITALOCEAN),
+    token!("Shopify token added", plausible, SHOPIFY),
+    token!("Vault token added", plausible, VAULT),
+    token!("Terraform token added", plausible, TERRAFORM),
+    token!("Grafana token added", plausible, GRAFANA),
+    token!("Azure storage key added", azure, AZURE_STORAGE),
+    token!("age secret key added", age, AGE),
 ];
 
 /// Returns the text with each token of a known format cut down to its first four characters.

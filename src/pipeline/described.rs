@@ -1,0 +1,148 @@
+//! The facts of a full report that no verdict depends on: names, commits, rounds, excerpts.
+//! A fact that can't be had is left out with a warning; it fails no review.
+
+use anyhow::Result;
+
+use super::Session;
+use super::reading::Reading;
+use super::tree::Sides;
+use crate::config::Settings;
+use crate::owed::{Head, Target};
+use crate::report::{CommitLine, Excerpt, RepoName, Report, RoundReport, TargetReport, repo_name};
+use crate::rules::mask_secrets;
+
+/// The most commits that are listed.
+const LISTED_COMMITS: usize = 50;
+/// The most excerpts of one finding.
+const EXCERPTS: usize = 4;
+
+impl Session {
+    /// Adds what people want to know about a target besides its findings.
+    pub(super) fn describe(
+        &mut self,
+        report: &mut TargetReport,
+        target: &Target,
+        reading: &Reading,
+        settings: &Settings,
+    ) {
+        match self.log_of(target, reading) {
+            Ok(log) => report.log = log,
+            Err(error) => self.warn(format!("the commits are not listed: {error:#}")),
+        }
+        if let Err(error) = self.add_excerpts(report, target, reading, settings) {
+            self.warn(format!("no code is shown: {error:#}"));
+        }
+    }
+
+    fn log_of(&self, target: &Target, reading: &Reading) -> Result<Vec<CommitLine>> {
+        let Head::Commit(head) = target.head else {
+            return Ok(Vec::new());
+        };
+        if reading.commits.is_empty() {
+            return Ok(Vec::new());
+        }
+        let limit = LISTED_COMMITS.min(reading.commits.len());
+        let log = self.repo.log(&head, &target.published, limit)?;
+        let line = |logged: crate::git::Logged| CommitLine {
+            id: logged.id.to_string(),
+            author: logged.author,
+            subject: logged.subject,
+        };
+        Ok(log.into_iter().map(line).collect())
+    }
+
+    fn add_excerpts(
+        &self,
+        report: &mut TargetReport,
+        target: &Target,
+        reading: &Reading,
+        settings: &Settings,
+    ) -> Result<()> {
+        let limit = settings.max_file_size.value;
+        let sides = Sides::of(&self.repo, target, reading.head_changes(), limit)?;
+        for standing in &mut report.findings {
+            // What only an earlier commit has is not in the reviewed tree.
+            if standing.finding.commit.is_some() {
+                continue;
+            }
+            let mut excerpts: Vec<Excerpt> = Vec::new();
+            for location in &standing.finding.locations {
+                if excerpts.len() == EXCERPTS {
+                    break;
+                }
+                let Some(lines) = location.lines else {
+                    continue;
+                };
+                let Some(text) = sides.head(&location.path) else {
+                    continue;
+                };
+                if let Some(excerpt) = Excerpt::of(&location.path, &text, lines)
+                    && !excerpts.contains(&excerpt)
+                {
+                    excerpts.push(masked(excerpt));
+                }
+            }
+            standing.excerpts = excerpts;
+        }
+        Ok(())
+    }
+
+    /// Names the repository and the round. Reads the newest stored review of the same target, which
+    /// knows the ones before it.
+    pub(super) fn place_in_history(&self, report: &mut Report) {
+        report.repo = self.repo_name();
+        let before = self.newest_review(report.target_name()).ok().flatten();
+        let mut rounds: Vec<RoundReport> = Vec::new();
+        if let Some(before) = before {
+            rounds.clone_from(&before.rounds);
+            if let (Some(round), Some(id)) = (before.round, &before.id)
+                && rounds.last().is_none_or(|last| last.round < round)
+            {
+                rounds.push(RoundReport {
+                    round,
+                    id: id.clone(),
+                    at: before.at,
+                });
+            }
+        }
+        let read_something = report.agents.iter().any(|agent| agent.read > 0);
+        let last = rounds.last().map_or(0, |last| last.round);
+        if read_something || last == 0 {
+            report.round = Some(last + 1);
+        } else {
+            rounds.pop();
+            report.round = Some(last);
+        }
+        report.rounds = rounds;
+    }
+
+    /// The repository by the URL of the remote that a push goes to, else by its directory.
+    fn repo_name(&self) -> Option<RepoName> {
+        let head = self.repo.head().ok()?;
+        let remote = self.repo.push_remote(head.branch());
+        let of_remote = remote
+            .and_then(|remote| self.repo.setting(&format!("remote.{remote}.url")))
+            .and_then(|url| repo_name(&url));
+        of_remote.or_else(|| {
+            let dir = self.repo.work_tree().unwrap_or(self.repo.git_dir());
+            let name = dir.file_name()?.to_string_lossy().into_owned();
+            Some(RepoName { name, link: None })
+        })
+    }
+}
+
+/// An excerpt without the secrets that the rules know; masked as one text, because a key has several
+/// lines.
+fn masked(mut excerpt: Excerpt) -> Excerpt {
+    let text = excerpt.lines.join("\n");
+    let safe = mask_secrets(text.as_bytes());
+    let safe = String::from_utf8_lossy(&safe);
+    let lines: Vec<String> = safe.split('\n').map(str::to_owned).collect();
+    // A mask that swallows lines leaves no way to number them.
+    if lines.len() == excerpt.lines.len() {
+        excerpt.lines = lines;
+    } else {
+        excerpt.lines = vec!["…".to_owned(); excerpt.lines.len()];
+    }
+    excerpt
+}

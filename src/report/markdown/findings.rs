@@ -1,0 +1,243 @@
+//! Findings in Markdown: the head, the code at its places, the words of the agent that tells it, and
+//! what checking it gave.
+
+use super::blocks;
+use super::escape::{code, fenced, line, path, prose, title};
+use super::head::short;
+use crate::finding::{Finding, Kind, Location, Severity};
+use crate::ledger::State;
+use crate::report::fates::voices_of;
+use crate::report::listing::state_words;
+use crate::report::{Excerpt, Report, Standing};
+
+/// More places than this are only counted.
+const PLACES: usize = 60;
+
+/// The open findings of one severity, or the word for none.
+pub(super) fn of_severity(report: &Report, severity: Severity) -> String {
+    let entries: Vec<String> = report
+        .findings()
+        .into_iter()
+        .filter(|standing| standing.finding.severity == severity && standing.state.is_open())
+        .map(entry)
+        .collect();
+    if entries.is_empty() {
+        "None.".to_owned()
+    } else {
+        blocks(entries)
+    }
+}
+
+fn entry(standing: &Standing) -> String {
+    let finding = &standing.finding;
+    let mut parts = vec![head(standing)];
+    if finding.locations.is_empty() {
+        parts.push("Place: none.".to_owned());
+    }
+    if let Some(commit) = &finding.commit {
+        parts.push(format!(
+            "It stands in commit {}, which a push publishes too; the reviewed tree no longer has it.",
+            code(short(commit))
+        ));
+        if let Some(quote) = &finding.quote {
+            parts.push(fenced("", quote.lines()));
+        }
+    }
+    for excerpt in &standing.excerpts {
+        parts.push(shown(excerpt));
+    }
+    let quoted = !standing.excerpts.is_empty();
+    let body = if quoted {
+        without_quote(&finding.body, finding.quote.as_deref())
+    } else {
+        finding.body.clone()
+    };
+    let body = prose(&body);
+    if body != title(&finding.title, true) {
+        parts.push(body);
+    }
+    parts.push(footing(standing));
+    blocks(parts)
+}
+
+/// `I1. **title** — places [agents] (severity, kind)`
+fn head(standing: &Standing) -> String {
+    let finding = &standing.finding;
+    let placed = !finding.locations.is_empty();
+    let mut head = format!(
+        "{}. **{}**",
+        standing.position,
+        title(&finding.title, placed)
+    );
+    let places: Vec<String> = finding.locations.iter().take(PLACES).map(place).collect();
+    if placed {
+        head.push_str(" — ");
+        head.push_str(&places.join(", "));
+    }
+    let names: Vec<String> = finding.agents.iter().map(|agent| line(agent)).collect();
+    head.push_str(&format!(
+        " [{}] ({}, {})",
+        names.join(", "),
+        finding.severity,
+        kind(finding.kind)
+    ));
+    head
+}
+
+pub(super) fn place(location: &Location) -> String {
+    let quoted = location.path.to_quoted();
+    match location.lines {
+        None => path(&location.path),
+        Some(lines) if lines.end > lines.start => {
+            code(&format!("{quoted}:{}-{}", lines.start, lines.end))
+        }
+        Some(lines) => code(&format!("{quoted}:{}", lines.start)),
+    }
+}
+
+fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Regression => "regression",
+        Kind::Gap => "gap",
+        Kind::Enhancement => "enhancement",
+        Kind::PreExisting => "pre-existing",
+    }
+}
+
+/// Code with its line numbers; the cited lines are marked.
+fn shown(excerpt: &Excerpt) -> String {
+    let last = excerpt.numbered().last().map_or(0, |(no, ..)| no);
+    let width = last.to_string().len();
+    let lines: Vec<String> = excerpt
+        .numbered()
+        .map(|(no, cited, text)| {
+            let mark = if cited { '>' } else { ' ' };
+            format!("{mark} {no:>width$} | {text}")
+                .trim_end()
+                .to_owned()
+        })
+        .collect();
+    let mut block = fenced("excerpt", lines.iter().map(String::as_str));
+    if excerpt.cut {
+        block.push_str("\nThe cited lines go on.\n");
+    }
+    format!("{}\n\n{block}", path(&excerpt.path))
+}
+
+/// The body without the block of code that the excerpt shows already.
+fn without_quote(body: &str, quote: Option<&str>) -> String {
+    let Some(quote) = quote.filter(|quote| !quote.trim().is_empty()) else {
+        return body.to_owned();
+    };
+    for fence in ["```", "````"] {
+        let Some(start) = body.find(fence) else {
+            continue;
+        };
+        let at_line_start = start == 0 || body[..start].ends_with('\n');
+        let Some(inside) = body[start..].find('\n').map(|end| start + end + 1) else {
+            continue;
+        };
+        if let Some(rest) = body[inside..].strip_prefix(quote)
+            && let Some(after) = rest.strip_prefix('\n')
+            && let Some(after) = after.trim_start_matches(' ').strip_prefix(fence)
+            && after.is_empty() | after.starts_with('\n')
+            && at_line_start
+        {
+            return format!("{}{}", &body[..start], after.trim_start_matches('\n'));
+        }
+    }
+    body.to_owned()
+}
+
+/// What is known about a finding besides what it says: its name, its state, its voices.
+fn footing(standing: &Standing) -> String {
+    let finding = &standing.finding;
+    let mut lines = vec![facts(standing)];
+    if let State::Open { lapsed: Some(why) } = &standing.state {
+        lines.push(format!("- Open again: {}", line(why)));
+    }
+    if standing.without_evidence {
+        lines.push("- Without evidence: it does not block.".to_owned());
+    }
+    for (member, severity, said) in voices_of(finding) {
+        if finding.voices.members.is_empty() {
+            break;
+        }
+        let check = finding
+            .voices
+            .evidence
+            .iter()
+            .find(|check| check.agent == member.agent && check.id == member.id);
+        let word = match check {
+            None => "found by rule",
+            Some(check) if check.supported => "borne out by the code",
+            Some(_) => "not borne out by the code",
+        };
+        let sentences = check.map(|check| check.sentences.as_slice());
+        let mut words = vec![word.to_owned()];
+        words.extend(sentences.unwrap_or_default().iter().map(|it| line(it)));
+        let severity = severity.map_or("no severity", Severity::as_str);
+        let told = if said == finding.title {
+            String::new()
+        } else {
+            format!(", “{}”", line(said))
+        };
+        lines.push(format!(
+            "- {} {}, {severity}{told}: {}",
+            line(&member.agent),
+            code(&member.id),
+            words.join("; ")
+        ));
+    }
+    if let Some(why) = &finding.voices.why_severity {
+        lines.push(format!("- Severity: {}", line(why)));
+    }
+    lines.join("\n")
+}
+
+fn facts(standing: &Standing) -> String {
+    let finding: &Finding = &standing.finding;
+    let rule = match &finding.rule {
+        Some(rule) => format!(", rule {}", code(rule)),
+        None => String::new(),
+    };
+    format!("- Name: {}{rule}", code(finding.id.as_str()))
+}
+
+/// Findings that somebody declined, and that were raised again.
+pub(super) fn declined(report: &Report) -> String {
+    let lines: Vec<String> = report
+        .findings()
+        .into_iter()
+        .filter(|standing| !standing.state.is_open())
+        .map(|standing| {
+            let finding = &standing.finding;
+            let place = finding.locations.first().map(place).unwrap_or_default();
+            let who: Vec<String> = voices_of(finding)
+                .iter()
+                .map(|(member, ..)| match finding.voices.members.is_empty() {
+                    true => line(&member.agent),
+                    false => format!("{} {}", line(&member.agent), code(&member.id)),
+                })
+                .collect();
+            let round = match &standing.state {
+                State::Resolved { at, .. } => report
+                    .rounds
+                    .iter()
+                    .rev()
+                    .find(|round| round.at <= *at)
+                    .map(|round| format!(" (round {})", round.round))
+                    .unwrap_or_default(),
+                State::Open { .. } => String::new(),
+            };
+            format!(
+                "- **{}** — {place} {}: {}{round}. Raised again by {}; the code is the same.",
+                title(&finding.title, true),
+                code(finding.id.as_str()),
+                line(&state_words(&standing.state)),
+                who.join(", ")
+            )
+        })
+        .collect();
+    lines.join("\n")
+}

@@ -1,0 +1,110 @@
+//! Tells what was changed in a snapshot since it was written: agents shall only read in it.
+//! What follows from a change is the caller's.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::diff::RepoPath;
+use crate::git::FileStat;
+
+use super::files::{native_path, repo_path};
+
+/// Named before the rest is only counted.
+const NAMED: usize = 3;
+
+/// The index is compared by content: Git may write the same one again when it only looks.
+const INDEX: &str = ".git/index";
+
+/// Every file of a snapshot as it was written.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    files: BTreeMap<RepoPath, FileStat>,
+    index: Option<blake3::Hash>,
+}
+
+impl Watch {
+    /// Takes note of one file.
+    pub(super) fn add(&mut self, path: RepoPath, file: FileStat) {
+        self.files.insert(path, file);
+    }
+
+    /// Whether a file was noted.
+    pub(super) fn has(&self, path: &RepoPath) -> bool {
+        self.files.contains_key(path)
+    }
+
+    /// Takes note of everything in a directory of the snapshot, and of the index.
+    pub(super) fn add_all(&mut self, root: &Path, dir: &str) -> Result<()> {
+        walk(root, &root.join(dir), &mut |path, file| {
+            self.files.insert(path, file);
+        })?;
+        self.index = index(root);
+        Ok(())
+    }
+
+    /// What is different now, as in "`a` was edited"; `None` if nothing.
+    pub(super) fn changed(&self, root: &Path) -> Result<Option<String>> {
+        let mut told = Vec::new();
+        let mut seen = 0;
+        walk(root, root, &mut |path, file| {
+            let what = match self.files.get(&path) {
+                Some(before) => {
+                    seen += 1;
+                    if *before == file || path == RepoPath::from(INDEX) {
+                        return;
+                    }
+                    "edited"
+                }
+                None => "added",
+            };
+            told.push(format!("{path:?} was {what}"));
+        })?;
+        if seen != self.files.len() {
+            let gone = |path: &&RepoPath| {
+                fs::symlink_metadata(root.join(native_path(path.as_bytes()))).is_err()
+            };
+            let gone = self.files.keys().filter(gone);
+            told.extend(gone.map(|path| format!("{path:?} was removed")));
+        }
+        if index(root) != self.index {
+            told.push(format!("{INDEX:?} was edited"));
+        }
+        told.sort();
+        told.dedup();
+        let more = told.len().saturating_sub(NAMED);
+        told.truncate(NAMED);
+        Ok(match (told.is_empty(), more) {
+            (true, _) => None,
+            (_, 0) => Some(told.join(", ")),
+            (_, more) => Some(format!("{} and {more} more", told.join(", "))),
+        })
+    }
+}
+
+fn index(root: &Path) -> Option<blake3::Hash> {
+    let bytes = fs::read(root.join(INDEX)).ok()?;
+    Some(blake3::hash(&bytes))
+}
+
+/// Gives every entry that is no directory, links not followed.
+fn walk(root: &Path, dir: &Path, give: &mut dyn FnMut(RepoPath, FileStat)) -> Result<()> {
+    let mut waiting = vec![dir.to_owned()];
+    while let Some(dir) = waiting.pop() {
+        let attempt = || -> std::io::Result<Vec<_>> { fs::read_dir(&dir)?.collect() };
+        let entries = attempt().with_context(|| format!("cannot list `{}`", dir.display()))?;
+        for entry in entries {
+            let path = entry.path();
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                waiting.push(path);
+                continue;
+            }
+            let file = FileStat::at(&path)
+                .with_context(|| format!("cannot look at `{}`", path.display()))?;
+            give(repo_path(root, &path), file);
+        }
+    }
+    Ok(())
+}
