@@ -230,6 +230,8 @@ pub(crate) enum Command {
     },
     /// Show which agents review this repository, enable and disable them
     Agents(AgentsArgs),
+    /// List the rules in force, or what agents propose to add
+    Rules(RulesArgs),
     /// Write a commented .deep-review.toml
     Init,
     /// Install the pre-push hook in this repository
@@ -340,6 +342,43 @@ pub(crate) struct ReportArgs {
     /// Instead: print the JSON Schema of the JSON format
     #[arg(long, conflicts_with_all = ["id", "replay", "format"])]
     pub(crate) schema: bool,
+}
+
+/// `rules`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct RulesArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<RulesCommand>,
+    /// How to print them
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) format: Format,
+}
+
+/// `rules check` and the proposals.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RulesCommand {
+    /// List the rules that look at a path
+    Check {
+        /// A path from the root of the repository; nothing need stand there
+        #[arg(value_name = "PATH")]
+        path: String,
+        /// How to print them
+        #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+        format: Format,
+    },
+    /// List the rules that agents propose for deep-review-context.md and that are not in it
+    Proposals {
+        /// How to print them
+        #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+        format: Format,
+    },
+    /// Add a proposal to deep-review-context.md, for you to look at and commit
+    Accept {
+        /// Its number in the list, or its id
+        #[arg(value_name = "N")]
+        proposal: String,
+    },
 }
 
 /// `findings`.

@@ -13,11 +13,11 @@
 //!   [`mod@env`], [`ui`], [`hooks`] for the hooks' files, and [`snapshot`] for what agents read.
 //! - The rooms: [`config`] (what is in force), [`pushed`] and [`owed`] (what must be reviewed),
 //!   [`units`] (how each file is treated), [`change_set`] (a change for people and programs),
-//!   [`rules`] (the built-in reviewer), [`redact`] (what must not leave the machine),
+//!   [`rules`] (the built-in reviewer), [`context`] (the repository's rules for reviewers), [`redact`] (what must not leave the machine),
 //!   [`agents`] (who else reads it), [`parse`] (what an agent replied), [`ground`] (what the
 //!   code says to it), [`consolidate`] (one finding of many voices), [`ledger`] (what was decided),
 //!   [`gate`] (may it leave?), [`report`] (one value, several renderings), [`explanation`] (who would
-//!   read what).
+//!   read what), [`proposals`] (what agents would add to the context).
 //! - [`cli`] and [`commands`]: the command line.
 //!
 //! Rooms call doors and use plain values; only the pipeline and the commands call rooms.
@@ -28,6 +28,7 @@ mod cli;
 mod commands;
 mod config;
 mod consolidate;
+mod context;
 mod credential;
 mod diff;
 mod env;
@@ -46,6 +47,7 @@ mod parse;
 mod pipeline;
 mod process;
 mod progress;
+mod proposals;
 mod pushed;
 mod receipt;
 mod redact;
@@ -121,6 +123,7 @@ pub fn run(cli: &Cli) -> ExitCode {
             format: cli::JsonOnly::Json,
         }) => commands::standalone::consolidate(inputs, &ui),
         Some(Command::Agents(arguments)) => commands::agents::run(arguments, &ui),
+        Some(Command::Rules(arguments)) => commands::rules::run(arguments, &ui),
         Some(Command::Init) => commands::init::run(&ui),
         Some(Command::Install) => commands::install::install(&ui),
         Some(Command::Uninstall) => commands::install::uninstall(&ui),

@@ -11,6 +11,7 @@ mod known;
 mod memo;
 mod opinions;
 mod panel;
+mod proposed;
 mod reading;
 mod replay;
 mod replies;
@@ -32,6 +33,7 @@ use crate::rules::RuleLevel;
 
 pub(crate) use explained::Explained;
 pub(crate) use known::{Known, Unnamed};
+pub(crate) use proposed::Cited;
 pub(crate) use replies::Reply;
 pub(crate) use session::{InForce, Session, Stands};
 

@@ -17,6 +17,7 @@ pub(crate) mod parse;
 pub(crate) mod report;
 pub(crate) mod resolve;
 pub(crate) mod review;
+pub(crate) mod rules;
 pub(crate) mod standalone;
 pub(crate) mod status;
 

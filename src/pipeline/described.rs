@@ -77,7 +77,7 @@ impl Session {
                     continue;
                 };
                 if let Some(excerpt) = Excerpt::of(&location.path, &text, lines)
-                    && !excerpts.contains(&excerpt)
+                    && !excerpts.iter().any(|shown| excerpt.is_within(shown))
                 {
                     excerpts.push(masked(excerpt));
                 }

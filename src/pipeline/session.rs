@@ -281,6 +281,11 @@ impl Session {
         })
     }
 
+    /// The settings of the user and the environment alone.
+    pub(super) fn own_settings(&self) -> Settings {
+        self.layers(None, None).resolve().0
+    }
+
     fn layers<'a>(
         &'a self,
         base: Option<&'a ConfigFile>,
@@ -512,7 +517,7 @@ pub(super) fn rule_set(settings: &Settings) -> Result<RuleSet> {
         .hint("correct the rule in the file it comes from; `deep-review explain --config` names it")
 }
 
-fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>> {
+pub(super) fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>> {
     match std::fs::read(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),

@@ -55,6 +55,13 @@ impl Excerpt {
         })
     }
 
+    /// True if the lines are all shown by another excerpt.
+    pub(crate) fn is_within(&self, other: &Self) -> bool {
+        let shown = u32::try_from(other.lines.len()).unwrap_or(u32::MAX);
+        let end = other.first.saturating_add(shown);
+        self.path == other.path && other.first <= self.cited.start && self.cited.end < end
+    }
+
     /// Each line with its number and whether a finding names it.
     pub(crate) fn numbered(&self) -> impl Iterator<Item = (u32, bool, &str)> {
         (self.first..).zip(&self.lines).map(|(no, line)| {
@@ -97,6 +104,8 @@ mod tests {
         assert_eq!(excerpt(&text, 1, 1).unwrap().first, 1);
         assert_eq!(excerpt(&text, 20, 20).unwrap().lines.len(), 4);
         assert_eq!(excerpt(&text, 21, 21), None);
+        assert!(excerpt(&text, 9, 10).unwrap().is_within(&got));
+        assert!(!excerpt(&text, 10, 11).unwrap().is_within(&got));
     }
 
     #[test]

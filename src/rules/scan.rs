@@ -12,6 +12,7 @@ use super::paths::{PathKind, path_kind};
 use super::set::{Check, RuleSet, globs_match};
 use super::wording::Wording;
 use super::{AddedLine, FileUnderReview};
+use crate::diff::{Mode, RepoPath};
 use crate::finding::{RawFinding, Severity};
 
 /// Beyond this many hits of one rule in one file the others become one finding.
@@ -204,6 +205,31 @@ impl RuleSet {
             findings.push(wording.remainder(rest, SHOWN + 1));
         }
         findings
+    }
+
+    /// The rules in use by id with their severity, in order; with a path, those that would look at a
+    /// file of that name which the change adds.
+    pub(crate) fn in_force(&self, path: Option<&RepoPath>) -> Vec<(String, Severity)> {
+        let file = path.map(|path| FileUnderReview {
+            path,
+            mode: Mode::Regular,
+            old_mode: None,
+            added: &[],
+            new_text: None,
+            old_text: None,
+        });
+        let facts = file.as_ref().map(FileFacts::of);
+        (0..self.rules.len())
+            .filter(|rule| {
+                facts
+                    .as_ref()
+                    .is_none_or(|facts| self.reaches(*rule, facts))
+            })
+            .map(|rule| {
+                let rule = &self.rules[rule];
+                (rule.id.to_string(), rule.severity)
+            })
+            .collect()
     }
 
     fn reaches(&self, rule: usize, facts: &FileFacts<'_>) -> bool {

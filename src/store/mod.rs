@@ -22,7 +22,7 @@ mod spending;
 mod verdicts;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -223,6 +223,19 @@ pub(crate) fn publish_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let attempt = || -> std::io::Result<()> {
         let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
         file.write_all(bytes)
+    };
+    attempt().with_context(|| format!("cannot write `{}`", path.display()))
+}
+
+/// Writes text into a file of the user's from a byte on, for a plain edit at its end: owner and
+/// permissions stay. Refuses what is no plain file.
+pub(crate) fn write_on(path: &Path, at: u64, bytes: &[u8]) -> anyhow::Result<()> {
+    let attempt = || -> anyhow::Result<()> {
+        refuse_special(path)?;
+        let mut file = OpenOptions::new().write(true).open(path)?;
+        file.seek(SeekFrom::Start(at))?;
+        file.write_all(bytes)?;
+        Ok(file.set_len(at + bytes.len() as u64)?)
     };
     attempt().with_context(|| format!("cannot write `{}`", path.display()))
 }

@@ -13,6 +13,7 @@ mod oddities;
 mod pictures;
 mod pushed_refs;
 mod raw_reviews;
+mod reports;
 mod resolving;
 mod scopes;
 mod store;

@@ -84,12 +84,14 @@ fn findings(report: &Value) -> &Vec<Value> {
     report["targets"][0]["findings"].as_array().unwrap()
 }
 
-/// Everything about the findings but when it was said.
+/// Everything about the findings but when it was said, and the code around them, which only a review
+/// shows.
 fn judged(report: &Value) -> (Value, Value) {
-    (
-        report["verdict"].clone(),
-        report["targets"][0]["findings"].clone(),
-    )
+    let mut findings = report["targets"][0]["findings"].clone();
+    for standing in findings.as_array_mut().unwrap() {
+        standing.as_object_mut().unwrap().remove("excerpts");
+    }
+    (report["verdict"].clone(), findings)
 }
 
 fn gate(repo: &Repo<'_>) -> Said {

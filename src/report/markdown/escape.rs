@@ -431,7 +431,9 @@ fn text_of(text: &str, dress: Dress) -> String {
             out.push(' ');
         }
         if dress != Dress::Strict && calls(word) {
-            out.push_str(&code(word));
+            let core = word.trim_end_matches(['.', ',', ';', ':', '!', '?']);
+            out.push_str(&code(core));
+            escape(&mut out, &word[core.len()..], dress);
         } else {
             escape(&mut out, word, dress);
         }

@@ -2,4 +2,5 @@
 
 pub(crate) mod call;
 pub(crate) mod sandbox;
+pub(crate) mod schema;
 pub(crate) mod token;
