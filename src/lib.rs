@@ -13,13 +13,15 @@
 //!   [`ui`], and [`hooks`] for the hooks' files.
 //! - The rooms: [`config`] (what is in force), [`pushed`] and [`owed`] (what must be reviewed),
 //!   [`units`] (how each file is treated), [`change_set`] (a change for people and programs),
-//!   [`rules`] (the built-in reviewer), [`redact`] (what must not leave the machine), [`parse`] (what an agent replied), [`ground`] (what the code
-//!   says to it), [`consolidate`] (one finding of many voices), [`ledger`] (what was decided), [`gate`]
-//!   (may it leave?), [`report`] (one value, several renderings), [`explanation`] (who would read what).
+//!   [`rules`] (the built-in reviewer), [`redact`] (what must not leave the machine), [`brief`]
+//!   (what agents are told), [`parse`] (what an agent replied), [`ground`] (what the code says to it),
+//!   [`consolidate`] (one finding of many voices), [`ledger`] (what was decided), [`gate`] (may it
+//!   leave?), [`report`] (one value, several renderings), [`explanation`] (who would read what).
 //! - [`cli`] and [`commands`]: the command line.
 //!
 //! Rooms call doors and use plain values; only the pipeline and the commands call rooms.
 
+mod brief;
 mod change_set;
 mod cli;
 mod commands;
