@@ -41,6 +41,8 @@ pub(crate) struct Session {
     pub(crate) limits: Limits,
     /// The agents to ask in this run, if they were named.
     pub(crate) named_agents: Option<Vec<String>>,
+    /// Whether the user interrupted it.
+    pub(crate) interrupted: bool,
     /// Who is told how far agents have come.
     pub(crate) listener: Box<dyn Listener>,
     user: Option<ConfigFile>,
@@ -100,6 +102,7 @@ impl Session {
             agents: config::agents(user.as_ref())?,
             limits: config::limits(user.as_ref())?,
             named_agents: None,
+            interrupted: false,
             listener: Box::new(Unheard),
             user,
             user_text,
@@ -150,6 +153,7 @@ impl Session {
             agents: Vec::new(),
             limits: Limits::default(),
             named_agents: None,
+            interrupted: false,
             listener: Box::new(Unheard),
             user: None,
             user_text: None,
