@@ -22,9 +22,12 @@ pub(crate) struct Ask<'a> {
     /// A private directory of this agent in this run, beside the snapshot, for files that are given to
     /// it and its temporary ones.
     pub(crate) home: &'a Path,
-    /// The reviewed commit and the one it is compared with, as the snapshot's own repository has them;
-    /// for agents that get our tools.
+    /// The ids of the reviewed commit and of the one it is compared with, as the snapshot's own repository
+    /// has them, the latter empty if there is none; for agents that get our tools.
     pub(crate) commits: (&'a str, &'a str),
+    /// What marks the boundary around everything that comes from the repository: random, in the brief as
+    /// in the results of our tools, and nowhere in the repository.
+    pub(crate) nonce: &'a str,
     /// How long it may take in all.
     pub(crate) total: Duration,
     /// How long it may be silent.

@@ -68,6 +68,7 @@ fn look(
         snapshot: &snapshot,
         home: &place.join("agent"),
         commits: ("", ""),
+        nonce: "",
         total: PATIENCE,
         idle: PATIENCE,
     };

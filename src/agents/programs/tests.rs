@@ -28,6 +28,7 @@ fn ask_of(text: &str) -> Ask<'_> {
         snapshot: Path::new("/snapshot"),
         home: Path::new("/private"),
         commits: ("head", "base"),
+        nonce: "n",
         total: Duration::from_secs(60),
         idle: Duration::from_secs(60),
     }
