@@ -9,8 +9,8 @@
 //! - The story is told once, top to bottom: [`pipeline`].
 //! - Plain values that every room uses: [`finding`], [`diff`], [`receipt`], [`progress`], [`page`],
 //!   [`credential`], [`error`].
-//! - The doors, the only modules that touch the outside: [`git`], [`store`], [`process`], [`mod@env`],
-//!   [`ui`], [`hooks`] for the hooks' files, and [`snapshot`] for what agents read.
+//! - The doors, the only modules that touch the outside: [`git`], [`store`], [`process`], [`http`],
+//!   [`mod@env`], [`ui`], [`hooks`] for the hooks' files, and [`snapshot`] for what agents read.
 //! - The rooms: [`config`] (what is in force), [`pushed`] and [`owed`] (what must be reviewed),
 //!   [`units`] (how each file is treated), [`change_set`] (a change for people and programs),
 //!   [`rules`] (the built-in reviewer), [`context`] (the repository's rules for reviewers), [`redact`] (what must not leave the machine),
@@ -39,6 +39,7 @@ mod gate;
 mod git;
 mod ground;
 mod hooks;
+mod http;
 mod ledger;
 mod owed;
 mod page;
