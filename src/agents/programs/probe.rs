@@ -69,7 +69,6 @@ fn look(
         home: &place.join("agent"),
         nonce: "",
         commits: ("", ""),
-        nonce: "",
         total: PATIENCE,
         idle: PATIENCE,
     };

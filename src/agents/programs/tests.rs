@@ -427,6 +427,15 @@ fn refused_keys_are_said_in_the_vendors_words() {
 }
 
 #[test]
+fn a_bad_request_is_refused_in_the_vendors_words() {
+    let body = "{\\\"error\\\":{\\\"message\\\":\\\"no such model\\\"}}";
+    let stream = format!("{{\"type\":\"error\",\"message\":\"{body}\"}}");
+    let trouble = read(AgentKind::Codex, &stream, 1, "").0.unwrap_err();
+    assert_eq!(trouble.kind, FailureKind::Refused);
+    assert_eq!(trouble.why, "no such model");
+}
+
+#[test]
 fn codex_is_stopped_where_trying_again_is_of_no_use() {
     let stream = include_str!("samples/codex.refused-key.jsonl");
     let (_, _, announced) = read(AgentKind::Codex, stream, 1, "");
