@@ -6,7 +6,7 @@
 //! - `roster`: the agents by name, known ones and those of the user
 //! - `tools`: what agents without a program of their own may read
 
-mod apis;
+pub(crate) mod apis;
 mod asking;
 mod roster;
 mod tools;
