@@ -128,6 +128,8 @@ pub(crate) enum FailureKind {
     Declined,
     /// It changed what it may only read.
     Tampered,
+    /// It had, or used, more than it may: another tool, a server of somebody else's.
+    Unconfined,
     /// The user interrupted it.
     Interrupted,
     /// A limit on time, tokens or money was spent before it was asked.

@@ -3,13 +3,20 @@
 //!
 //! - `apis`: agents over HTTP, which get our tools
 //! - `asking`: one question and its outcome, as plain values
+//! - `known`: what is known about the agents' own programs
+//! - `programs`: agents that are programs on this machine
 //! - `roster`: the agents by name, known ones and those of the user
 //! - `tools`: what agents without a program of their own may read
 
-pub(crate) mod apis;
+mod apis;
 mod asking;
+mod known;
+mod programs;
 mod roster;
 mod tools;
 
+pub(crate) use apis::ask as ask_api;
 pub(crate) use asking::{Answer, Ask, Event, Failure, FailureKind, Spent};
+pub(crate) use known::{Known, known};
+pub(crate) use programs::{Probe, ask as ask_program, probe as probe_program};
 pub(crate) use roster::{Agent, AgentKind};

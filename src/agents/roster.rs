@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::known::known;
 use crate::env;
 use crate::receipt::AgentSpec;
 
@@ -139,13 +140,27 @@ impl Agent {
                 .is_ok_and(|address| address.is_loopback())
     }
 
+    /// The model that is asked for: the user's, else ours for a known program; `None` leaves it to the
+    /// vendor.
+    pub(crate) fn effective_model(&self) -> Option<&str> {
+        let ours = || known(self.kind).and_then(|known| known.model.as_deref());
+        self.model.as_deref().or_else(ours)
+    }
+
+    /// How hard it is to think: as the user says, else as we say for a known program; `None` leaves it
+    /// to the vendor.
+    pub(crate) fn effective_effort(&self) -> Option<&str> {
+        let ours = || known(self.kind).and_then(|known| known.effort.as_deref());
+        self.effort.as_deref().or_else(ours)
+    }
+
     /// What decides its answers, as receipts know it.
     pub(crate) fn spec(&self) -> AgentSpec {
         AgentSpec {
             name: self.name.clone(),
             kind: self.kind.name().to_owned(),
-            model: self.model.clone().unwrap_or_default(),
-            effort: self.effort.clone().unwrap_or_default(),
+            model: self.effective_model().unwrap_or_default().to_owned(),
+            effort: self.effective_effort().unwrap_or_default().to_owned(),
             endpoint: match self.kind {
                 AgentKind::Command => self.command.join("\u{0}"),
                 _ => self.endpoint.clone().unwrap_or_default(),

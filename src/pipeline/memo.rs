@@ -3,11 +3,12 @@
 //!
 //! What a verdict is made from, each part of the key with a test that changes it: this program and its
 //! version; the day; the scope with its refs; every variable, and every setting of Git's and of the
-//! user's, that can matter; where HEAD and all refs point and where a shallow history ends; for what is
+//! user's, that can matter; who is on the panel; where HEAD and all refs point and where a shallow history ends; for what is
 //! staged, the index; the decisions and the receipts. Commits, trees and files follow from their ids,
 //! and with them the repository's own configuration and rules.
 //!
-//! Only whole verdicts are remembered: nothing unread, no agent that failed, no warning, no note.
+//! Only whole verdicts are remembered: nothing unread, no agent that failed or is missing, no warning,
+//! no note.
 //! Reviews and the pre-push hook remember; `gate` and `status` only look, because they write nothing.
 
 use std::fmt::Write as _;
@@ -19,6 +20,7 @@ use super::{Asking, Scope, Session};
 use crate::env;
 use crate::git::RefState;
 use crate::report::Report;
+use crate::rules;
 use crate::store::StoreState;
 use crate::units::Class;
 
@@ -91,7 +93,7 @@ impl Session {
             slot: own_slot.finish(),
             settled: settled.finish(),
             moving: self.moving(scope, &refs)?,
-            store: self.store.watch()?,
+            store: self.store.observe()?,
         })
     }
 
@@ -103,7 +105,7 @@ impl Session {
         let state = ingredients.state(&ingredients.store);
         let recalled: Recalled = self.store.verdict(&ingredients.slot, &state)?;
         // A review of something else since then makes this one worth keeping again.
-        if asking == Asking::Missing && recalled.newest_review != self.newest_review_id()? {
+        if asking != Asking::Nothing && recalled.newest_review != self.newest_review_id()? {
             return None;
         }
         let mut report = recalled.report;
@@ -254,13 +256,17 @@ fn this_program() -> Option<Vec<u8>> {
 }
 
 /// Whether the verdict is final: everything that was to be read was, by everybody, and nothing is to
-/// be said besides.
+/// be said besides. A review in which agents answered tells more than the gate would, so what it came
+/// to is remembered by the next look at it.
 fn is_whole(report: &Report) -> bool {
-    report.warnings.is_empty()
+    let mut agents = report.agents.iter();
+    agents.all(|agent| agent.name == rules::AGENT || agent.read == 0)
+        && report.warnings.is_empty()
         && report.failed.is_empty()
         && report.verdict.not_reviewed().is_empty()
         && report.targets.iter().all(|target| {
             target.notes.is_empty()
+                && target.missing.is_empty()
                 && target.verdict.not_reviewed().is_empty()
                 && !target
                     .units

@@ -52,12 +52,12 @@ struct Found<T> {
 impl Store {
     /// What the store holds now; from now on [`Store::unmoved`] tells whether anybody else writes to
     /// it. `None` if it can't be read.
-    pub(crate) fn watch(&mut self) -> Option<StoreState> {
+    pub(crate) fn observe(&mut self) -> Option<StoreState> {
         self.watched = self.state().ok();
         self.watched.clone()
     }
 
-    /// What the store holds now, if since [`Store::watch`] nobody but this process has written to it.
+    /// What the store holds now, if since [`Store::observe`] nobody but this process has written to it.
     pub(crate) fn unmoved(&self) -> Option<StoreState> {
         let now = self.state().ok()?;
         (self.watched.as_ref() == Some(&now)).then_some(now)
@@ -274,7 +274,7 @@ mod tests {
     fn decisions_and_receipts_are_part_of_the_state() {
         let dir = tempfile::tempdir().unwrap();
         let mut store = store(&dir);
-        let mut seen = vec![store.watch().unwrap()];
+        let mut seen = vec![store.observe().unwrap()];
         assert_eq!(store.unmoved().as_ref(), seen.first());
         for (file, text) in [
             (ledger::FILE, "one\n"),
@@ -286,7 +286,7 @@ mod tests {
         ] {
             write(&dir.path().join("deep-review").join(file), text);
             assert!(store.unmoved().is_none(), "{file} was written");
-            let now = store.watch().unwrap();
+            let now = store.observe().unwrap();
             assert!(!seen.contains(&now), "{file}: {text:?}");
             seen.push(now);
         }
@@ -297,7 +297,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut store = store(&dir);
         let file = dir.path().join("deep-review").join(receipts::FILE);
-        store.watch();
+        store.observe();
         let ours = |text: &'static str| {
             let file = file.clone();
             move || {

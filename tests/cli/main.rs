@@ -21,4 +21,5 @@ mod supervised;
 mod support;
 mod surroundings;
 mod usage;
+mod vendors;
 mod verdicts;

@@ -237,6 +237,18 @@ fn a_decision_and_a_review_handed_in_count_at_once() {
 }
 
 #[test]
+fn who_is_on_the_panel_makes_another_verdict() {
+    let sandbox = Sandbox::new();
+    sandbox.configure("[agents.house]\nkind = \"command\"\ncommand = [\"house\"]\n");
+    let (repo, _) = reviewed(&sandbox);
+    repo.deep_review(["agents", "enable", "house"]).code(0);
+    assert!(!is_known(&repo, gate(&repo), 0));
+    gate(&repo).run().code(3).prints("house");
+    repo.deep_review(["agents", "disable", "house"]).code(0);
+    assert!(is_known(&repo, gate(&repo), 0), "as it was before");
+}
+
+#[test]
 fn what_is_staged_is_known_by_the_index_and_what_is_on_disk_never_is() {
     let sandbox = Sandbox::new();
     let (repo, _) = reviewed(&sandbox);

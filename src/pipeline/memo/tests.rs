@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::*;
 use crate::gate::{NotReviewed, Verdict};
 use crate::git::fixture::Fixture;
-use crate::report::FailedAgent;
+use crate::report::{AgentReport, FailedAgent, MissingAgent};
 use crate::store::Store;
 
 const BRANCH: Scope = Scope::Branch { base: None };
@@ -106,7 +106,21 @@ fn only_whole_verdicts_are_remembered() {
         agents: vec!["rules".to_owned()],
         why: "x".to_owned(),
     };
-    let spoilt: [fn(&mut Report, NotReviewed); 6] = [
+    let spoilt: [fn(&mut Report, NotReviewed); 8] = [
+        |report, _| {
+            report.agents.push(AgentReport {
+                name: "claude".to_owned(),
+                read: 1,
+                remembered: 0,
+            });
+        },
+        |report, _| {
+            report.targets[0].missing.push(MissingAgent {
+                agent: "claude".to_owned(),
+                why: "x".to_owned(),
+                units: 1,
+            });
+        },
         |report, _| report.warnings.push("x".to_owned()),
         |report, _| {
             report.failed.push(FailedAgent {

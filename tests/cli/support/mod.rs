@@ -4,3 +4,4 @@ pub(crate) mod call;
 pub(crate) mod sandbox;
 pub(crate) mod schema;
 pub(crate) mod token;
+pub(crate) mod vendors;
