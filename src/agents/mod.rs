@@ -1,11 +1,11 @@
 //! AI agents: who they are, how each is asked, and what came of asking.
 //! What they are told is the brief's to say; what their words are worth is found out later.
 //!
-//! - `apis`: agents over HTTP, which get our tools
 //! - `asking`: one question and its outcome, as plain values
+//! - `roster`: the agents by name, known ones and those of the user
 //! - `known`: what is known about the agents' own programs
 //! - `programs`: agents that are programs on this machine
-//! - `roster`: the agents by name, known ones and those of the user
+//! - `apis`: agents over HTTP, which get our tools
 //! - `tools`: what agents without a program of their own may read
 
 mod apis;
@@ -15,8 +15,27 @@ mod programs;
 mod roster;
 mod tools;
 
-pub(crate) use apis::ask as ask_api;
 pub(crate) use asking::{Answer, Ask, Event, Failure, FailureKind, Spent};
 pub(crate) use known::{Known, known};
-pub(crate) use programs::{Probe, ask as ask_program, probe as probe_program};
+pub(crate) use programs::{Probe, probe as probe_program};
 pub(crate) use roster::{Agent, AgentKind};
+
+use crate::process::Interrupt;
+use crate::snapshot::Redact;
+
+/// Asks one agent one question, however it is reached. Blocks until it answered, failed, was stopped or
+/// the user interrupted; `on` is told what it announces meanwhile, `redact` takes secrets out of what our
+/// own tools give it. No key is in anything that is given back.
+pub(crate) fn ask(
+    agent: &Agent,
+    ask: &Ask<'_>,
+    redact: &Redact<'_>,
+    interrupt: &Interrupt,
+    on: &mut dyn FnMut(Event),
+) -> Result<Answer, Failure> {
+    if agent.kind.is_api() {
+        apis::ask(agent, ask, redact, interrupt, on)
+    } else {
+        programs::ask(agent, ask, interrupt, on)
+    }
+}

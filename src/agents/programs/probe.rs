@@ -67,6 +67,7 @@ fn look(
         schema: None,
         snapshot: &snapshot,
         home: &place.join("agent"),
+        nonce: "",
         commits: ("", ""),
         nonce: "",
         total: PATIENCE,

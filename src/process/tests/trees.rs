@@ -3,7 +3,7 @@
 //! The test program stands in for `deep-review` here, too: started with the name of the test at the end of
 //! this file, it is a main process that can be interrupted and killed.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::ops::ControlFlow;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -15,26 +15,22 @@ use super::{
     GENEROUS, PATIENCE, companion, is_asked, marked, marker, said, script, supervised,
     this_test_program, until,
 };
-use crate::env;
-use crate::process::companion::Companion;
-use crate::process::detached::start_detached_by;
 use crate::process::supervise::supervise_by;
 use crate::process::{End, Ended, Interrupt, Limits};
 
 /// Starts processes that do not want to end: TERM ignored, a session of its own, orphans in sessions of
-/// their own, one that goes on as another again and again, and a shell that forks and forks. Every one has
-/// the marker in its arguments; what a fault in the supervisor leaves ends by itself some day, so that a
-/// failed test does not take the machine with it.
+/// their own, one that goes on as another again and again, and a shell that forks for ever. Every one has
+/// the marker in its arguments.
 const NASTY: &str = r#"
 trap '' TERM INT HUP
-bash -c 'exec sleep 300 & exec -a "$0-ignores" sleep 300' "$0" &
-setsid bash -c 'exec -a "$0-session" sleep 300' "$0" &
-setsid bash -c 'setsid bash -c "exec -a \$0-orphan sleep 300" "$0" & exit' "$0" &
-chain='[ "$2" -gt 0 ] || exit; read -rt 0.02 <> <(:); setsid bash -c "$1" "$0" "$1" $(($2 - 1)) & exit'
-setsid bash -c "$chain" "$0-chain" "$chain" 2000 &
-bash -c 'for turn in {1..2000}; do setsid bash -c "(exec -a \$0-forked sleep 300) & exit" "$0"; read -rt 0.02 <> <(:); done' "$0-forks" &
+bash -c 'exec sleep 1000 & exec -a "$0-ignores" sleep 1000' "$0" &
+setsid bash -c 'exec -a "$0-session" sleep 1000' "$0" &
+setsid bash -c 'setsid bash -c "exec -a \$0-orphan sleep 1000" "$0" & exit' "$0" &
+chain='read -rt 0.02 <> <(:); setsid bash -c "$1" "$0" "$1" & exit'
+setsid bash -c "$chain" "$0-chain" "$chain" &
+bash -c 'while :; do setsid bash -c "(exec -a \$0-forked sleep 1000) & exit" "$0"; read -rt 0.02 <> <(:); done' "$0-forks" &
 echo ready
-exec -a "$0-itself" sleep 300
+exec -a "$0-itself" sleep 1000
 "#;
 
 /// Ends a nasty tree once it has grown, in whatever way.
@@ -98,8 +94,8 @@ fn nothing_of_a_nasty_tree_is_left_after_its_deadlines() {
 fn what_a_program_leaves_behind_is_ended_and_its_own_end_told() {
     let marker = marker();
     let text = r#"trap '' TERM
-        setsid bash -c 'echo behind; exec -a "$0-behind" sleep 300' "$0" &
-        setsid bash -c '(setsid bash -c "exec -a \$0-far sleep 300" "$0") & exit' "$0" &
+        setsid bash -c 'echo behind; exec -a "$0-behind" sleep 1000' "$0" &
+        setsid bash -c '(setsid bash -c "exec -a \$0-far sleep 1000" "$0") & exit' "$0" &
         echo before; exit 7"#;
     let ended = supervised(&script(text, &marker), &GENEROUS).unwrap();
     assert_eq!(ended.end, End::Exited(Some(7)));
@@ -120,7 +116,7 @@ fn eight_at_a_time_are_not_mixed_up() {
         let waits = scope.spawn(move || {
             supervise_by(
                 &companion(),
-                &script("echo ready; exec -a \"$0\" sleep 300", &stays),
+                &script("echo ready; exec -a \"$0\" sleep 1000", &stays),
                 &GENEROUS,
                 &Interrupt::never(),
                 &mut |line| {
@@ -139,7 +135,7 @@ fn eight_at_a_time_are_not_mixed_up() {
             .map(|(number, marker)| {
                 scope.spawn(move || {
                     let text = format!(
-                        "setsid bash -c 'exec -a \"$0\" sleep 300' \"$0\" & echo {number}; exit {number}"
+                        "setsid bash -c 'exec -a \"$0\" sleep 1000' \"$0\" & echo {number}; exit {number}"
                     );
                     supervised(&script(&text, marker), &GENEROUS).unwrap()
                 })
@@ -161,8 +157,8 @@ fn eight_at_a_time_are_not_mixed_up() {
 #[test]
 fn a_supervisor_that_is_killed_is_noticed_and_its_program_ended() {
     let marker = marker();
-    let text = r#"setsid bash -c 'echo $PPID; exec -a "$0-tool" sleep 300' "$0" &
-        echo $PPID; exec -a "$0-itself" sleep 300"#;
+    let text = r#"setsid bash -c 'echo $PPID; exec -a "$0-tool" sleep 1000' "$0" &
+        echo $PPID; exec -a "$0-itself" sleep 1000"#;
     let mut killed = false;
     let error = supervise_by(
         &companion(),
@@ -189,50 +185,21 @@ fn a_supervisor_that_is_killed_is_noticed_and_its_program_ended() {
     assert_eq!(marked(&marker), []);
 }
 
-/// Another process that supervises a nasty tree, whose standard output tells how it ended. Its file is
-/// removed before it begins, as an update does.
+/// Another process that supervises a nasty tree, whose standard output tells how it ended.
 fn main_process(marker: &str) -> Child {
-    let mut child = started_from_a_file_that_is_gone("MARKER", marker);
-    drop(child.stdin.take());
-    until("the tree grows", || marked(marker).len() > 10);
-    child
-}
-
-fn started_from_a_file_that_is_gone(name: &str, value: &str) -> Child {
     let main = this_test_program("process::tests::trees::when_asked_this_is_a_main_process");
-    let place = tempfile::tempdir_in(main.program.parent().unwrap()).unwrap();
-    let file = place.path().join("main");
-    fs::hard_link(main.program, &file).unwrap();
     #[expect(clippy::disallowed_methods, reason = "a process to be killed")]
-    let mut command = Command::new(file);
+    let mut command = Command::new(main.program);
     let child = command
         .args(main.arguments)
         .env_clear()
-        .env(name, value)
-        .stdin(Stdio::piped())
+        .env("MARKER", marker)
+        .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    place.close().unwrap();
+    until("the tree grows", || marked(marker).len() > 10);
     child
-}
-
-#[test]
-fn who_waits_for_us_does_not_wait_for_what_is_detached() {
-    let marker = marker();
-    let mut main = started_from_a_file_that_is_gone("DETACHED", &marker);
-    drop(main.stdin.take());
-    let mut text = String::new();
-    main.stdout
-        .take()
-        .unwrap()
-        .read_to_string(&mut text)
-        .unwrap();
-    assert!(main.wait().unwrap().success());
-    let pid: i32 = text.lines().next_back().unwrap().parse().unwrap();
-    let pid = Pid::from_raw(pid).unwrap();
-    until("it runs", || marked(&marker) == [pid]);
-    kill_process(pid, Signal::KILL).unwrap();
 }
 
 #[test]
@@ -278,25 +245,14 @@ fn when_asked_this_is_a_main_process() {
     if !is_asked() {
         return;
     }
-    // Until our file is gone.
-    std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
-    let companion = Companion {
-        program: Companion::this_program().unwrap().program,
-        ..companion()
-    };
-    if let Some(marker) = env::text("DETACHED") {
-        let program = script("exec -a \"$0\" sleep 300", &marker);
-        println!("{}", start_detached_by(&companion, &program, None).unwrap());
-        std::process::exit(0);
-    }
     let interrupt = Interrupt::on_signals().unwrap();
-    let marker = env::text("MARKER").unwrap();
+    let marker = crate::env::text("MARKER").unwrap();
     let limits = Limits {
         grace: Duration::from_secs(1),
         ..GENEROUS
     };
     let ended = supervise_by(
-        &companion,
+        &companion(),
         &script(NASTY, &marker),
         &limits,
         &interrupt,
