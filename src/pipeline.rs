@@ -141,10 +141,11 @@ impl Session {
         }
         let mut report = self.report_of(gathering, scope.name(), nothing);
         if asking != Asking::Nothing {
-            self.place_in_history(&mut report);
+            let before = self.newest_review(report.target_name()).unwrap_or_default();
+            self.place_in_history(&mut report, before.as_ref());
             report.millis = self.millis_since_start();
             report.complete();
-            self.keep(&mut report, replies, &record);
+            self.keep(&mut report, before.as_ref(), replies, &record);
         }
         Ok(report)
     }

@@ -8,7 +8,9 @@ use super::reading::Reading;
 use super::tree::Sides;
 use crate::config::Settings;
 use crate::owed::{Head, Target};
-use crate::report::{CommitLine, Excerpt, RepoName, Report, RoundReport, TargetReport, repo_name};
+use crate::report::{
+    CommitLine, Excerpt, RepoName, Report, RoundReport, Said, TargetReport, repo_name,
+};
 use crate::rules::mask_secrets;
 
 /// The most commits that are listed.
@@ -87,13 +89,13 @@ impl Session {
         Ok(())
     }
 
-    /// Names the repository and the round. Reads the newest stored review of the same target, which
-    /// knows the ones before it.
-    pub(super) fn place_in_history(&self, report: &mut Report) {
+    /// Names the repository and the round, and keeps what agents said whose reading is remembered.
+    /// `before` is the newest stored review of the same target, which knows the ones before it.
+    pub(super) fn place_in_history(&self, report: &mut Report, before: Option<&Report>) {
         report.repo = self.repo_name();
-        let before = self.newest_review(report.target_name()).ok().flatten();
         let mut rounds: Vec<RoundReport> = Vec::new();
         if let Some(before) = before {
+            said_before(report, before);
             rounds.clone_from(&before.rounds);
             if let (Some(round), Some(id)) = (before.round, &before.id)
                 && rounds.last().is_none_or(|last| last.round < round)
@@ -128,6 +130,23 @@ impl Session {
             let name = dir.file_name()?.to_string_lossy().into_owned();
             Some(RepoName { name, link: None })
         })
+    }
+}
+
+/// Takes over what agents said in an earlier round, if they had nothing to read again since.
+fn said_before(report: &mut Report, before: &Report) {
+    for said in &before.said {
+        let is_same = |name: &str| *name == said.agent;
+        let remembered = report
+            .agents
+            .iter()
+            .any(|agent| is_same(&agent.name) && agent.read == 0 && agent.remembered > 0);
+        if remembered && !report.said.iter().any(|now| is_same(&now.agent)) {
+            report.said.push(Said {
+                round: said.round.or(before.round),
+                ..said.clone()
+            });
+        }
     }
 }
 

@@ -91,6 +91,7 @@ impl Heard {
     pub(super) fn said(&self) -> Option<Said> {
         (self.review.sections != Sections::default()).then(|| Said {
             agent: self.agent.clone(),
+            round: None,
             sections: self.review.sections.clone(),
         })
     }

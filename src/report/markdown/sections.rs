@@ -143,7 +143,14 @@ pub(super) fn said(report: &Report) -> Vec<(&'static str, String)> {
 fn of_agents(report: &Report, section: fn(&Sections) -> &String) -> String {
     blocks(report.said.iter().filter_map(|said| {
         let words = prose(section(&said.sections));
-        (!words.is_empty()).then(|| format!("*{}*:\n\n{words}", line(&said.agent)))
+        let round = said.round.map(|round| format!(" in round {round}"));
+        (!words.is_empty()).then(|| {
+            format!(
+                "*{}*{}:\n\n{words}",
+                line(&said.agent),
+                round.unwrap_or_default()
+            )
+        })
     }))
 }
 
