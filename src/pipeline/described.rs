@@ -7,6 +7,7 @@ use super::Session;
 use super::reading::Reading;
 use super::tree::Sides;
 use crate::config::Settings;
+use crate::diff::RepoPath;
 use crate::owed::{Head, Target};
 use crate::report::{
     CommitLine, Excerpt, RepoName, Report, RoundReport, Said, TargetReport, repo_name,
@@ -17,6 +18,8 @@ use crate::rules::mask_secrets;
 const LISTED_COMMITS: usize = 50;
 /// The most excerpts of one finding.
 const EXCERPTS: usize = 4;
+/// The most findings of one target that code is shown of; the worst come first.
+const SHOWN_FINDINGS: usize = 200;
 
 impl Session {
     /// Adds what people want to know about a target besides its findings.
@@ -62,7 +65,9 @@ impl Session {
     ) -> Result<()> {
         let limit = settings.max_file_size.value;
         let sides = Sides::of(&self.repo, target, reading.head_changes(), limit)?;
-        for standing in &mut report.findings {
+        // Neighbours in the report often stand in one file.
+        let mut last: Option<(RepoPath, Option<Vec<u8>>)> = None;
+        for standing in report.findings.iter_mut().take(SHOWN_FINDINGS) {
             // What only an earlier commit has is not in the reviewed tree.
             if standing.finding.commit.is_some() {
                 continue;
@@ -75,10 +80,12 @@ impl Session {
                 let Some(lines) = location.lines else {
                     continue;
                 };
-                let Some(text) = sides.head(&location.path) else {
-                    continue;
-                };
-                if let Some(excerpt) = Excerpt::of(&location.path, &text, lines)
+                if last.as_ref().is_none_or(|(path, _)| *path != location.path) {
+                    last = Some((location.path.clone(), sides.head(&location.path)));
+                }
+                let text = last.as_ref().and_then(|(_, text)| text.as_deref());
+                if let Some(text) = text
+                    && let Some(excerpt) = Excerpt::of(&location.path, text, lines)
                     && !excerpts.iter().any(|shown| excerpt.is_within(shown))
                 {
                     excerpts.push(masked(excerpt));
