@@ -194,10 +194,11 @@ impl Session {
         raw.append(&mut gathering.raw);
         let mut report = self.report_of(gathering, scope.name(), nothing);
         if asking != Asking::Nothing {
-            self.place_in_history(&mut report);
+            let before = self.newest_review(report.target_name()).unwrap_or_default();
+            self.place_in_history(&mut report, before.as_ref());
             report.millis = self.millis_since_start();
             report.complete();
-            self.keep(&mut report, &raw, &record);
+            self.keep(&mut report, before.as_ref(), &raw, &record);
             if let Some(ingredients) = &ingredients {
                 self.remember(ingredients, scope, &report);
             }

@@ -283,6 +283,8 @@ impl Session {
         report.millis = stored.millis;
         report.agents.clone_from(&stored.agents);
         report.warnings.clone_from(&stored.warnings);
+        let earlier = stored.said.iter().filter(|said| said.round.is_some());
+        report.said.extend(earlier.cloned());
         report.complete();
         Ok(report)
     }
