@@ -10,6 +10,7 @@
 //! - `history`: commits, merge bases, what is new; `log`: what commits say; `blame`: who last changed a line
 //! - `place`: where a repository stands on disk
 //! - `refs`: HEAD, remotes, what is known of their branches
+//! - `restored`: which changes put back what was there before
 //! - `state`: whether any name or setting has changed
 
 mod abbreviation;
@@ -31,6 +32,7 @@ mod place;
 mod random;
 mod refs;
 mod renames;
+mod restored;
 mod scan;
 mod similarity;
 mod staged;

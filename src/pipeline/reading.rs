@@ -348,6 +348,11 @@ impl ReadUnit {
         matches!(self.class, Class::Reviewed | Class::RulesOnly { .. })
     }
 
+    /// Nobody but the rules reviewer need read it, for this reason.
+    pub(super) fn leave_to_rules(&mut self, why: String) {
+        self.class = Class::RulesOnly { why };
+    }
+
     /// True if the agents of the panel must have read it.
     pub(super) fn owes_panel(&self) -> bool {
         self.class == Class::Reviewed

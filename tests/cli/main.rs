@@ -14,6 +14,7 @@ mod pictures;
 mod pushed_refs;
 mod raw_reviews;
 mod resolving;
+mod restored;
 mod scopes;
 mod store;
 mod supervised;
