@@ -141,7 +141,10 @@ impl Session {
     ) -> Result<Report> {
         let panel = self.panel()?;
         let ingredients = match replies {
-            [] => self.ingredients(scope, &[panel.names.join("\n").as_bytes()]),
+            [] => {
+                let names: Vec<&[u8]> = panel.names.iter().map(String::as_bytes).collect();
+                self.ingredients(scope, &names)
+            }
             _ => None,
         };
         if let Some(ingredients) = &ingredients
@@ -163,7 +166,8 @@ impl Session {
                 self.leave_restored_to_rules(scope, &target, &mut reading);
             }
             self.store_receipts(&reading, asking);
-            let counting = self.counting(&panel, &in_force.settings);
+            let advice = self.advice(&target, &in_force.settings)?;
+            let counting = self.counting(&panel, &in_force.settings, &advice);
             let mut remembered = self.remembered(&reading);
             let question = Question {
                 counting: &counting,

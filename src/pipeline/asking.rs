@@ -445,7 +445,7 @@ impl<'r> Run<'r> {
                 let target = self.question.target;
                 let asked = Asked {
                     prompt: brief::PROMPT_VERSION.to_string(),
-                    context: self.told.digest_for(&unit.path),
+                    context: self.told.advice.digest_for(&unit.path),
                     base: match target.base.commit {
                         Some(commit) => commit.to_string(),
                         None => target.base.tree.to_string(),
