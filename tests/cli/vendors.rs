@@ -11,10 +11,12 @@ use super::support::vendors::faults::{Fault, WORDS};
 use super::support::vendors::reviewer::{self, PLANTED, TITLE};
 use super::support::vendors::{Plan, Vendors};
 
-const BRIEF: &str = "Review r-7f3a.\n\nThe example answers for r-0000; you answer for r-7f3a.\n\
-    | u01 | shop.js |\n| u02 | cart.js |\n\
-    <<<data 00ff patch u02\ndiff --git a/cart.js b/cart.js\n--- a/cart.js\n+++ b/cart.js\n@@ -1 +1 @@\n-let a = 1;\n+let a = 20;\n>>>data 00ff\n\
-    <<<data 00ff patch u01\ndiff --git a/shop.js b/shop.js\n--- a/shop.js\n+++ b/shop.js\n@@ -1 +1 @@\n-return last;\n+return prices[prices.length];\n>>>data 00ff\n";
+const BRIEF: &str = "# Review brief\n\
+    <<<data 00ff units\nid | status | kind | lines | path | more\nu01 | modified | code | +1 -1 | shop.js | base/0001.txt\n\
+    u02 | modified | code | +1 -1 | cart.js | diff/u02-001.txt to diff/u02-002.txt\n>>>data 00ff\n\
+    <<<data 00ff diff u01\ndiff --git a/shop.js b/shop.js\n--- a/shop.js\n+++ b/shop.js\n@@ -1 +1 @@\n-return last;\n+return prices[prices.length];\n>>>data 00ff\n\
+    <<<data 00ff other-units\nu03 other.js\n>>>data 00ff\n\
+    - `review`: `r-7f3a`. `units`: every id of the unit table.\n```json\n{\"review\":\"r-example\"}\n```\n";
 
 fn send(vendors: &Vendors, head: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(vendors.url().trim_start_matches("http://")).unwrap();
@@ -57,6 +59,16 @@ fn a_model_looks_first_and_answers_for_each_unit() {
 
     messages.push(look);
     messages.push(json!({"role": "tool", "content": "return prices[prices.length];"}));
+    for (page, shown) in [
+        (1, "1\tdiff --git a/cart.js b/cart.js\n2\t@@ -1 +1 @@"),
+        (2, "3\t-let a = 1;\n4\t+let a = 20;"),
+    ] {
+        let turn = ask(&messages);
+        let path = format!("{{\"path\":\".deep-review/diff/u02-00{page}.txt\"}}");
+        assert_eq!(turn["tool_calls"][0]["function"]["arguments"], path);
+        messages.push(turn);
+        messages.push(json!({"role": "tool", "content": shown}));
+    }
     let text = ask(&messages)["content"].as_str().unwrap().to_owned();
     let answer: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(answer["review"], "r-7f3a");
@@ -68,10 +80,11 @@ fn a_model_looks_first_and_answers_for_each_unit() {
             .contains(PLANTED)
     );
     assert_eq!(answer["units"][1]["echo"], "let a = 20;");
+    assert_eq!(answer["units"].as_array().unwrap().len(), 2);
     assert_eq!(answer["findings"][0]["title"], TITLE);
     assert_eq!(answer["findings"][0]["places"][0]["path"], "shop.js");
     let heard = vendors.heard();
-    assert_eq!(heard.len(), 2);
+    assert_eq!(heard.len(), 4);
     assert_eq!(heard[1].results, ["return prices[prices.length];"]);
 }
 

@@ -46,7 +46,7 @@ pub(super) fn invocation(question: &Question<'_>) -> Result<Invocation, Trouble>
             ask.text.len()
         ));
     }
-    if ask.text.trim_start().starts_with(['/', '!', '#']) {
+    if ask.text.trim_start().starts_with(['/', '!']) {
         return refuse("claude would take the brief's first line for a command".to_owned());
     }
     let mut call = Invocation::default();
@@ -294,10 +294,10 @@ impl Stream {
     /// Takes over what the result says was spent: it counts what the messages leave out.
     fn account(&mut self) {
         let Some(result) = &self.result else { return };
-        self.spent.cost = result.total_cost_usd;
         if result.model_usage.is_empty() {
             return;
         }
+        self.spent.cost = result.total_cost_usd;
         let sum = |count: fn(&ModelUsage) -> u64| result.model_usage.values().map(count).sum();
         self.spent.input = Some(sum(|usage| usage.fresh + usage.cached + usage.caching));
         self.spent.cached = Some(sum(|usage| usage.cached));

@@ -246,7 +246,11 @@ fn vendor_words(message: &str) -> (Option<u64>, String) {
     if let Ok(body) = serde_json::from_str::<Value>(stripped)
         && let Some(words) = body["error"]["message"].as_str()
     {
-        return (body["status"].as_u64(), words.to_owned());
+        // Of bad requests it says the body and not the status.
+        return (
+            Some(body["status"].as_u64().unwrap_or(400)),
+            words.to_owned(),
+        );
     }
     let status = ["unexpected status ", "last status: "]
         .iter()

@@ -28,7 +28,7 @@ fn ask_of(text: &str) -> Ask<'_> {
         snapshot: Path::new("/snapshot"),
         home: Path::new("/private"),
         commits: ("head", "base"),
-        nonce: "7f3a",
+        nonce: "n",
         total: Duration::from_secs(60),
         idle: Duration::from_secs(60),
     }
@@ -424,6 +424,15 @@ fn refused_keys_are_said_in_the_vendors_words() {
         assert_eq!(trouble.kind, FailureKind::NotLoggedIn, "{}", trouble.why);
         assert!(trouble.why.contains("401"), "{}", trouble.why);
     }
+}
+
+#[test]
+fn a_bad_request_is_refused_in_the_vendors_words() {
+    let body = "{\\\"error\\\":{\\\"message\\\":\\\"no such model\\\"}}";
+    let stream = format!("{{\"type\":\"error\",\"message\":\"{body}\"}}");
+    let trouble = read(AgentKind::Codex, &stream, 1, "").0.unwrap_err();
+    assert_eq!(trouble.kind, FailureKind::Refused);
+    assert_eq!(trouble.why, "no such model");
 }
 
 #[test]

@@ -12,7 +12,9 @@ pub(super) fn heard(target: &str, body: &Value) -> Heard {
         let parts = content["parts"].as_array().into_iter().flatten();
         for part in parts {
             if let Some(response) = part.get("functionResponse") {
-                results.push(response["response"].to_string());
+                let output = &response["response"]["output"];
+                let shown = output.as_str().map(str::to_owned);
+                results.push(shown.unwrap_or_else(|| response["response"].to_string()));
             } else if content["role"] != "model" {
                 said.extend(texts(part));
             }

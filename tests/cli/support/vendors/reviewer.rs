@@ -19,8 +19,8 @@ pub(crate) struct Brief {
     pub(crate) review: String,
     /// What it is to account for.
     pub(crate) units: Vec<Unit>,
-    /// The files it is told to open to see the change.
-    pub(crate) pages: Vec<String>,
+    /// The files it is told to open to see the change, each with the unit it is of.
+    pub(crate) pages: Vec<(String, String)>,
 }
 
 /// A unit of a brief.
@@ -44,25 +44,20 @@ pub(crate) fn literal(heard: &Heard) -> Turn {
 /// Looks once and reads the pages of the change, if it has tools to, then answers with what is made of the brief.
 pub(crate) fn look_then(heard: &Heard, make: &dyn Fn(&Brief) -> String) -> Turn {
     let mut brief = Brief::read(&heard.text());
-    let pages = brief.pages.clone();
-    let seen = heard.results.len();
-    let look = |nth: usize| {
-        let page = nth.checked_sub(1).and_then(|nth| pages.get(nth));
-        match page {
-            Some(page) => heard
+    let next = match heard.results.len() {
+        0 => first_look(heard, &brief),
+        seen => brief.pages.get(seen - 1).and_then(|(_, page)| {
+            heard
                 .read(page)
-                .or_else(|| heard.shell(&format!("cat {page}"))),
-            None if nth == 0 => first_look(heard, &brief),
-            None => None,
-        }
+                .or_else(|| heard.shell(&format!("cat {page}")))
+        }),
     };
-    if let Some(call) = look(seen) {
+    if let Some(call) = next {
         return Turn::calls(vec![Said::Text("I look first.".to_owned()), call]);
     }
-    if !pages.is_empty() {
-        for result in &heard.results {
-            brief.take_in(result);
-        }
+    let pages = brief.pages.clone();
+    for ((unit, _), page) in pages.iter().zip(heard.results.iter().skip(1)) {
+        brief.take_in(unit, page);
     }
     finally(heard, make(&brief))
 }
@@ -150,79 +145,122 @@ impl Unit {
 }
 
 impl Brief {
-    /// Reads a brief: the id of the run, the ids of its units, and their patches as far as they stand in it.
+    /// Reads a brief: the id of the run, its unit table, and the patches as far as they stand in it.
     pub(crate) fn read(text: &str) -> Self {
         let mut brief = Self {
-            review: last_word(text, is_review).unwrap_or_default(),
+            review: review_in(text).unwrap_or_default(),
             ..Self::default()
         };
-        for word in words(text) {
-            if is_unit(word) && !brief.units.iter().any(|unit| unit.id == word) {
-                brief.units.push(Unit {
-                    id: word.to_owned(),
-                    ..Unit::default()
-                });
-            } else if word.starts_with(".deep-review/pages/")
-                && !brief.pages.iter().any(|page| page == word)
-            {
-                brief.pages.push(word.to_owned());
+        let blocks = blocks(text);
+        for (title, block) in &blocks {
+            if title == "units" {
+                block.lines().for_each(|row| brief.take_in_row(row));
             }
         }
-        brief.units.sort_by(|one, other| one.id.cmp(&other.id));
-        brief.take_in(text);
+        for (title, block) in &blocks {
+            if let Some(unit) = title.strip_prefix("diff ") {
+                brief.take_in(unit, block);
+            }
+        }
         brief
     }
 
-    /// Takes in the patches in a text. A patch belongs to the unit that its boundary, or else its order, names.
-    fn take_in(&mut self, text: &str) {
-        let mut unit = None;
-        let mut named = None;
-        let mut in_hunk = false;
-        for line in text.lines() {
-            if line.starts_with("<<<data") {
-                named = words(line).filter(|word| is_unit(word)).last();
-                (unit, in_hunk) = (None, false);
-            } else if line.starts_with(">>>data") {
-                (unit, named, in_hunk) = (None, None, false);
-            } else if line.starts_with("diff --git ") {
-                let known = named.take().and_then(|id| self.position(id));
-                unit = known.or_else(|| self.units.iter().position(|unit| unit.path.is_empty()));
-                in_hunk = false;
-                if let (Some(nth), Some((_, path))) = (unit, line.rsplit_once(" b/")) {
-                    path.clone_into(&mut self.units[nth].path);
-                }
-            } else if line.starts_with("@@ ") {
-                in_hunk = true;
-            } else if let (Some(nth), true) = (unit, in_hunk) {
-                if let Some(added) = line.strip_prefix('+') {
-                    self.units[nth].added.push(added.to_owned());
-                } else if let Some(removed) = line.strip_prefix('-') {
-                    self.units[nth].removed.push(removed.to_owned());
-                }
-            }
+    /// Takes in a row of the unit table: `id | status | kind | lines | path | more`.
+    fn take_in_row(&mut self, row: &str) {
+        let columns: Vec<&str> = row.split(" | ").collect();
+        let (&[id, _, _, _, path], more) = match columns.split_first_chunk::<5>() {
+            Some((columns, more)) if is_unit(columns[0]) => (columns, more),
+            _ => return,
+        };
+        let path = path.split(" (was ").next().unwrap_or(path);
+        self.units.push(Unit {
+            id: id.to_owned(),
+            path: path.trim_end_matches(" |").to_owned(),
+            ..Unit::default()
+        });
+        let named: Vec<&str> = more
+            .iter()
+            .flat_map(|more| more.split(' '))
+            .filter(|word| word.starts_with("diff/"))
+            .collect();
+        let (Some(first), Some(last)) = (named.first(), named.last()) else {
+            return;
+        };
+        for number in page_number(first)..=page_number(last) {
+            let page = format!(".deep-review/diff/{id}-{number:03}.txt");
+            self.pages.push((id.to_owned(), page));
         }
     }
 
-    fn position(&self, id: &str) -> Option<usize> {
-        self.units.iter().position(|unit| unit.id == id)
+    /// Takes in a patch of a unit, or a page of it as a tool shows it.
+    fn take_in(&mut self, unit: &str, patch: &str) {
+        let Some(unit) = self.units.iter_mut().find(|known| known.id == unit) else {
+            return;
+        };
+        for line in patch.lines().map(unnumbered) {
+            if line.starts_with("+++ ") || line.starts_with("--- ") {
+                continue;
+            }
+            if let Some(added) = line.strip_prefix('+') {
+                unit.added.push(added.to_owned());
+            } else if let Some(removed) = line.strip_prefix('-') {
+                unit.removed.push(removed.to_owned());
+            }
+        }
     }
 }
 
-fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|letter: char| !(letter.is_ascii_alphanumeric() || "-._/".contains(letter)))
-        .map(|word| word.trim_end_matches('.'))
+/// The blocks of data in a text, each with its title.
+fn blocks(text: &str) -> Vec<(String, String)> {
+    let mut blocks = Vec::new();
+    let mut open: Option<(String, String, String)> = None;
+    for line in text.lines() {
+        match &mut open {
+            Some((nonce, title, block)) => {
+                if line.strip_prefix(">>>data ") == Some(nonce.as_str()) {
+                    blocks.push((std::mem::take(title), std::mem::take(block)));
+                    open = None;
+                } else {
+                    block.push_str(line);
+                    block.push('\n');
+                }
+            }
+            None => {
+                open = line
+                    .strip_prefix("<<<data ")
+                    .and_then(|rest| rest.split_once(' '))
+                    .map(|(nonce, title)| (nonce.to_owned(), title.to_owned(), String::new()));
+            }
+        }
+    }
+    blocks
 }
 
-fn last_word(text: &str, wanted: fn(&str) -> bool) -> Option<String> {
-    words(text)
-        .filter(|word| wanted(word))
-        .last()
-        .map(str::to_owned)
+/// The id of the run, where the form of the answer names it.
+fn review_in(text: &str) -> Option<String> {
+    let (_, rest) = text.rsplit_once("- `review`: `")?;
+    let (id, _) = rest.split_once('`')?;
+    Some(id.to_owned())
 }
 
-fn is_review(word: &str) -> bool {
-    word.strip_prefix("r-")
-        .is_some_and(|rest| rest.len() >= 4 && rest.bytes().all(|byte| byte.is_ascii_hexdigit()))
+fn page_number(page: &str) -> u32 {
+    let name = page.trim_end_matches(".txt");
+    let number = name.rsplit('-').next();
+    number.and_then(|number| number.parse().ok()).unwrap_or(1)
+}
+
+/// A line without the number that some tools put before it; a line of a patch never begins with one.
+fn unnumbered(line: &str) -> &str {
+    let digits = line.trim_start();
+    let rest = digits.trim_start_matches(|letter: char| letter.is_ascii_digit());
+    if rest.len() == digits.len() {
+        return line;
+    }
+    let after = ["\t", "\u{2192}", ": ", "| "];
+    after
+        .iter()
+        .find_map(|after| rest.strip_prefix(after))
+        .unwrap_or(line)
 }
 
 fn is_unit(word: &str) -> bool {
