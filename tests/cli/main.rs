@@ -15,6 +15,7 @@ mod pushed_refs;
 mod raw_reviews;
 mod reports;
 mod resolving;
+mod rules;
 mod scopes;
 mod store;
 mod support;
