@@ -16,6 +16,7 @@ mod raw_reviews;
 mod reports;
 mod resolving;
 mod restored;
+mod rules;
 mod scopes;
 mod store;
 mod supervised;
