@@ -436,6 +436,17 @@ fn a_bad_request_is_refused_in_the_vendors_words() {
 }
 
 #[test]
+fn a_stream_that_broke_off_is_the_vendors_trouble() {
+    for end in [
+        "{\"type\":\"result\",\"status\":\"error\",\"stats\":{}}",
+        "{\"type\":\"result\",\"status\":\"error\",\"error\":{\"type\":\"unknown\",\"message\":\"[API Error: Incomplete JSON segment at the end]\"}}",
+    ] {
+        let trouble = read(AgentKind::Gemini, end, 0, "").0.unwrap_err();
+        assert_eq!(trouble.kind, FailureKind::Unavailable, "{}", trouble.why);
+    }
+}
+
+#[test]
 fn codex_is_stopped_where_trying_again_is_of_no_use() {
     let stream = include_str!("samples/codex.refused-key.jsonl");
     let (_, _, announced) = read(AgentKind::Codex, stream, 1, "");
