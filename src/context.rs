@@ -104,6 +104,17 @@ impl Context {
     }
 }
 
+/// True if globs, as rules have them, name any of these paths; no glob is every path.
+pub(crate) fn about(globs: &[String], paths: &[&RepoPath]) -> bool {
+    let Ok(Some(globs)) = compile(globs) else {
+        return true;
+    };
+    paths.iter().any(|path| {
+        let path = path.to_str_lossy();
+        !globs.matched(Path::new(&*path), false).is_ignore()
+    })
+}
+
 /// A heading that is open: how deep, and the globs that count in it.
 struct Open {
     depth: usize,

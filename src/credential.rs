@@ -150,7 +150,7 @@ pub(crate) const SENDGRID: TokenFormat = TokenFormat {
     pattern: r"\bSG\.[0-9A-Za-z_-]{22}\.[0-9A-Za-z_-]{43}",
 };
 
-/// `T3BlbkFJ` is "OpenAI" in base64, in the middle of each key.
+/// `T3BlbkFJ` is the name of the provider in base64, in the middle of each key.
 pub(crate) const OPENAI: TokenFormat = TokenFormat {
     rule: "openai-key",
     keywords: &["T3BlbkFJ"],

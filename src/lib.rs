@@ -9,12 +9,12 @@
 //! - The story is told once, top to bottom: [`pipeline`].
 //! - Plain values that every room uses: [`finding`], [`diff`], [`receipt`], [`progress`], [`page`],
 //!   [`credential`], [`error`].
-//! - The doors, the only modules that touch the outside: [`git`], [`store`], [`process`], [`http`],
-//!   [`mod@env`], [`ui`], [`hooks`] for the hooks' files, and [`snapshot`] for what agents read.
+//! - The doors, the only modules that touch the outside: [`git`], [`store`], [`process`], [`mod@env`],
+//!   [`ui`], [`http`], [`hooks`] for the hooks' files, and [`snapshot`] for what agents read.
 //! - The rooms: [`config`] (what is in force), [`pushed`] and [`owed`] (what must be reviewed),
 //!   [`units`] (how each file is treated), [`change_set`] (a change for people and programs),
 //!   [`rules`] (the built-in reviewer), [`context`] (the repository's rules for reviewers), [`redact`] (what must not leave the machine),
-//!   [`agents`] (who else reads it), [`parse`] (what an agent replied), [`ground`] (what the
+//!   [`brief`] (what an agent is told), [`agents`] (who else reads it), [`parse`] (what an agent replied), [`ground`] (what the
 //!   code says to it), [`consolidate`] (one finding of many voices), [`ledger`] (what was decided),
 //!   [`gate`] (may it leave?), [`report`] (one value, several renderings), [`explanation`] (who would
 //!   read what), [`proposals`] (what agents would add to the context).
@@ -23,6 +23,7 @@
 //! Rooms call doors and use plain values; only the pipeline and the commands call rooms.
 
 mod agents;
+mod brief;
 mod change_set;
 mod cli;
 mod commands;

@@ -3,6 +3,7 @@
 //!
 //! The slow way asks agents for what is missing and writes the store; the fast way only reads it.
 
+mod asking;
 mod described;
 mod explained;
 mod gathering;
@@ -12,11 +13,14 @@ mod memo;
 mod opinions;
 mod panel;
 mod proposed;
+mod purse;
 mod reading;
 mod replay;
 mod replies;
 mod rounds;
+mod seats;
 mod session;
+mod told;
 mod tree;
 
 use anyhow::Result;
@@ -37,10 +41,11 @@ pub(crate) use proposed::Cited;
 pub(crate) use replies::Reply;
 pub(crate) use session::{InForce, Session, Stands};
 
+use asking::Question;
 use gathering::Gathering;
 use joining::Joined;
 use opinions::{New, Opinions};
-use panel::{Answers, Lacking, Panel, Silent};
+use panel::{Answers, Lacking, Panel};
 use reading::{ReadUnit, Reading};
 use replay::Record;
 use session::rule_set;
@@ -104,7 +109,7 @@ struct Seen<'k> {
     opinions: &'k Opinions,
     panel: &'k Panel,
     lacking: Lacking,
-    silent: Vec<Silent>,
+    answers: &'k Answers,
 }
 
 /// Whether agents may be asked.
@@ -156,7 +161,15 @@ impl Session {
             self.store_receipts(&reading, asking);
             let counting = self.counting(&panel, &in_force.settings);
             let mut remembered = self.remembered(&reading);
-            let answers = Answers::default();
+            let question = Question {
+                counting: &counting,
+                target: &target,
+                reading: &reading,
+                in_force: &in_force,
+                decisions: &decisions,
+                asking,
+            };
+            let answers = self.ask_panel(&question, &mut remembered);
             let new = New {
                 replies,
                 panel: &answers.receipts,
@@ -164,7 +177,7 @@ impl Session {
             };
             let opinions =
                 self.opinions(&target, &reading, &in_force.settings, &remembered, new)?;
-            remembered.receipts.extend(answers.receipts);
+            remembered.receipts.extend_from_slice(&answers.receipts);
             let seen = Seen {
                 target: &target,
                 in_force: &in_force,
@@ -172,17 +185,20 @@ impl Session {
                 opinions: &opinions,
                 lacking: counting.lacking(&reading, &remembered, &answers.silent),
                 panel: &panel,
-                silent: answers.silent,
+                answers: &answers,
             };
             record.add(&seen);
             self.gather(&mut gathering, seen, asking)?;
         }
+        let mut raw = replies.to_vec();
+        raw.append(&mut gathering.raw);
         let mut report = self.report_of(gathering, scope.name(), nothing);
         if asking != Asking::Nothing {
-            self.place_in_history(&mut report);
+            let before = self.newest_review(report.target_name()).unwrap_or_default();
+            self.place_in_history(&mut report, before.as_ref());
             report.millis = self.millis_since_start();
             report.complete();
-            self.keep(&mut report, replies, &record);
+            self.keep(&mut report, before.as_ref(), &raw, &record);
             if let Some(ingredients) = &ingredients {
                 self.remember(ingredients, scope, &report);
             }
@@ -205,7 +221,7 @@ impl Session {
             opinions,
             panel,
             lacking,
-            silent: _,
+            answers: _,
         } = seen;
         let settings = &in_force.settings;
         let sides = Sides::of(

@@ -1,6 +1,8 @@
 //! Rules that agents propose for the context document: found in their words, as plain values.
 //! Joining those of several agents is left to the pipeline, accepting one to the user.
 
+use std::fmt::Write as _;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -137,7 +139,7 @@ pub(crate) fn with_rule(document: &str, proposal: &Proposal) -> String {
         text.push('\n');
     }
     let rule = proposal.text.replace("<!--", "<! --");
-    text.push_str(&format!("\n- **{}**: {rule}\n", proposal.id));
+    write!(text, "\n- **{}**: {rule}\n", proposal.id).expect("writing to a String cannot fail");
     text
 }
 

@@ -87,6 +87,30 @@ pub(crate) struct Spent {
     pub(crate) cost: Option<f64>,
 }
 
+impl Spent {
+    /// Adds what another question to the same agent took. What is known of one only is not forgotten:
+    /// then the sum is a lower bound.
+    pub(crate) fn add(&mut self, other: &Self) {
+        fn sum<T: std::ops::Add<Output = T>>(one: Option<T>, other: Option<T>) -> Option<T> {
+            match (one, other) {
+                (Some(one), Some(other)) => Some(one + other),
+                (one, other) => one.or(other),
+            }
+        }
+        if other.model.is_some() {
+            self.model.clone_from(&other.model);
+        }
+        self.millis += other.millis;
+        for (tool, calls) in &other.tools {
+            *self.tools.entry(tool.clone()).or_default() += calls;
+        }
+        self.input = sum(self.input, other.input);
+        self.cached = sum(self.cached, other.cached);
+        self.output = sum(self.output, other.output);
+        self.cost = sum(self.cost, other.cost);
+    }
+}
+
 /// An agent answered. Whether the answer is a review is for the parser to say.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Answer {

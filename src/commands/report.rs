@@ -29,7 +29,11 @@ pub(crate) fn run(arguments: &ReportArgs, ui: &Ui) -> Result<Exit> {
         hand_over(&bytes, arguments.output.as_deref(), ui)?;
         return Ok(Exit::Pass);
     }
-    let (id, stored) = wanted(&session, arguments.id.as_deref())?;
+    let (id, mut stored) = wanted(&session, arguments.id.as_deref())?;
+    if stored.retro.is_empty() {
+        // Kept before these were computed; they follow from the rest.
+        stored.complete();
+    }
     let report = if arguments.replay {
         session.replay(&id, &stored)?
     } else {

@@ -7,6 +7,7 @@ use super::report::deliver;
 use crate::cli::{ReportFormat, ReviewArgs};
 use crate::error::Exit;
 use crate::pipeline::{Asking, Reply, Scope, Session};
+use crate::progress::Unheard;
 use crate::report::Report;
 use crate::store::ReviewId;
 use crate::ui::{ProgressLines, Ui};
@@ -22,6 +23,8 @@ pub(crate) fn run(arguments: &ReviewArgs, ui: &Ui) -> Result<Exit> {
         Asking::Missing
     };
     let report = session.review_with(&Scope::from(&arguments.scope), asking, &replies)?;
+    // What it drew is taken off the terminal before the report.
+    session.listener = Box::new(Unheard);
     let originals = if arguments.format == ReportFormat::Markdown {
         originals(&session, &report, replies)
     } else {
@@ -36,6 +39,9 @@ pub(crate) fn run(arguments: &ReviewArgs, ui: &Ui) -> Result<Exit> {
     )?;
     if let Some(id) = &report.id {
         ui.detail(&format!("remembered as {id}"));
+    }
+    if session.interrupted {
+        return Ok(Exit::Interrupted);
     }
     Ok(Exit::from(&report.verdict))
 }

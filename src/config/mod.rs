@@ -16,9 +16,7 @@ mod user;
 pub(crate) use file::{ConfigFile, Source};
 #[cfg(test)]
 pub(crate) use keys::{Class, KEYS};
-#[cfg(test)]
-pub(crate) use layers::Origin;
-pub(crate) use layers::{Layers, Settings, Sourced};
+pub(crate) use layers::{Layers, Origin, Settings, Sourced};
 pub(crate) use loosening::{Loosening, RULE, loosenings, raw_findings};
 pub(crate) use user::{Limits, agents, limits};
 

@@ -195,6 +195,17 @@ impl Change {
         }
     }
 
+    /// What happened to it, in a word.
+    pub(crate) fn word(&self) -> &'static str {
+        match self.letter() {
+            'A' => "added",
+            'D' => "deleted",
+            'R' => "renamed",
+            'T' => "changed its type",
+            _ => "modified",
+        }
+    }
+
     /// Git's status letter: A, D, M, R, or T for a change of type.
     pub(crate) fn letter(&self) -> char {
         match self {

@@ -34,6 +34,29 @@ pub(super) enum Outcome {
 pub(super) fn parse(reply: &str) -> Outcome {
     let mut answer = None;
     let mut broken = None;
+    each_object(reply, &mut |found| match found {
+        Ok(object) if is_answer(&object) => answer = Some(object),
+        Ok(object) if resembles(&object) => broken = Some(what_lacks(&object)),
+        Ok(_) => {}
+        Err((text, error)) => {
+            if starts_like_answer(text) {
+                broken = Some(format!("the JSON answer is broken: {error}"));
+            }
+        }
+    });
+    match (answer, broken) {
+        (Some(object), _) => Outcome::Answer(Box::new(read(object))),
+        (None, Some(why)) => Outcome::Broken(why),
+        (None, None) => Outcome::NoJson,
+    }
+}
+
+/// An object of a reply, or where one begins that is broken, and how.
+pub(super) type Found<'r> = Result<Object, (&'r str, serde_json::Error)>;
+
+/// Calls `visit` with every outermost JSON object of a reply, from first to last, and with every place
+/// where one begins that can't be read.
+pub(super) fn each_object<'r>(reply: &'r str, visit: &mut dyn FnMut(Found<'r>)) {
     let mut at = 0;
     let mut work = reply.len().saturating_mul(WORK);
     while let Some(next) = reply[at..].find('{') {
@@ -46,19 +69,13 @@ pub(super) fn parse(reply: &str) -> Outcome {
         match stream.next() {
             Some(Ok(value)) => {
                 at = start + stream.byte_offset();
-                match value {
-                    Value::Object(object) if is_answer(&object) => answer = Some(object),
-                    Value::Object(object) if resembles(&object) => {
-                        broken = Some(what_lacks(&object));
-                    }
-                    _ => {}
+                if let Value::Object(object) = value {
+                    visit(Ok(object));
                 }
             }
             Some(Err(error)) => {
                 let tried = bytes_before(&reply[start..], error.line(), error.column());
-                if starts_like_answer(&reply[start..]) {
-                    broken = Some(format!("the JSON answer is broken: {error}"));
-                }
+                visit(Err((&reply[start..], error)));
                 at = start + 1;
                 work = work.saturating_sub(tried);
                 if work == 0 {
@@ -67,11 +84,6 @@ pub(super) fn parse(reply: &str) -> Outcome {
             }
             None => break,
         }
-    }
-    match (answer, broken) {
-        (Some(object), _) => Outcome::Answer(Box::new(read(object))),
-        (None, Some(why)) => Outcome::Broken(why),
-        (None, None) => Outcome::NoJson,
     }
 }
 
@@ -98,7 +110,7 @@ fn bytes_before(text: &str, line: usize, column: usize) -> usize {
     before + column + 1
 }
 
-type Object = serde_json::Map<String, Value>;
+pub(super) type Object = serde_json::Map<String, Value>;
 
 fn is_answer(object: &Object) -> bool {
     PROPERTIES.iter().all(|name| object.contains_key(*name))
@@ -135,7 +147,7 @@ struct UnitItem {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct PlaceItem {
+pub(super) struct PlaceItem {
     path: String,
     line: u32,
     quote: String,
@@ -143,7 +155,7 @@ struct PlaceItem {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct FindingItem {
+pub(super) struct FindingItem {
     title: String,
     places: Vec<PlaceItem>,
     trigger: String,
@@ -266,7 +278,8 @@ fn read(mut object: Object) -> ParsedReview {
     review
 }
 
-fn text(value: Option<Value>) -> Option<String> {
+/// The text of a property, if it is one.
+pub(super) fn text(value: Option<Value>) -> Option<String> {
     match value {
         Some(Value::String(text)) => Some(text),
         _ => None,
@@ -274,7 +287,7 @@ fn text(value: Option<Value>) -> Option<String> {
 }
 
 /// The items of an array that fit the schema; the others are recorded.
-fn items<T: DeserializeOwned>(
+pub(super) fn items<T: DeserializeOwned>(
     name: &str,
     value: Option<Value>,
     rejected: &mut Vec<Rejected>,
@@ -299,7 +312,12 @@ fn items<T: DeserializeOwned>(
     taken
 }
 
-fn finding(item: FindingItem, index: usize, rejected: &mut Vec<Rejected>) -> Option<RawFinding> {
+/// A finding of the answer; `None` if it has no title.
+pub(super) fn finding(
+    item: FindingItem,
+    index: usize,
+    rejected: &mut Vec<Rejected>,
+) -> Option<RawFinding> {
     let title = item.title.split_whitespace().collect::<Vec<_>>().join(" ");
     if title.is_empty() {
         rejected.push(Rejected {

@@ -6,6 +6,7 @@
 //!   `lines` → `sections` (by `heading`) → `findings` (by `head`, `lead`, `label`, `location`, `link`) → `body`
 //! - `coverage`: what the agent says it did with each file
 //! - `failure`: replies that are no review
+//! - `verdicts`: what the lead says about clusters, and its prose for the report
 
 mod body;
 mod coverage;
@@ -21,6 +22,7 @@ mod link;
 mod location;
 mod markdown;
 mod sections;
+pub(crate) mod verdicts;
 
 #[cfg(test)]
 mod replies;

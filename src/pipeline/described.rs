@@ -7,14 +7,19 @@ use super::Session;
 use super::reading::Reading;
 use super::tree::Sides;
 use crate::config::Settings;
+use crate::diff::RepoPath;
 use crate::owed::{Head, Target};
-use crate::report::{CommitLine, Excerpt, RepoName, Report, RoundReport, TargetReport, repo_name};
+use crate::report::{
+    CommitLine, Excerpt, RepoName, Report, RoundReport, Said, TargetReport, repo_name,
+};
 use crate::rules::mask_secrets;
 
 /// The most commits that are listed.
 const LISTED_COMMITS: usize = 50;
 /// The most excerpts of one finding.
 const EXCERPTS: usize = 4;
+/// The most findings of one target that code is shown of; the worst come first.
+const SHOWN_FINDINGS: usize = 200;
 
 impl Session {
     /// Adds what people want to know about a target besides its findings.
@@ -60,7 +65,9 @@ impl Session {
     ) -> Result<()> {
         let limit = settings.max_file_size.value;
         let sides = Sides::of(&self.repo, target, reading.head_changes(), limit)?;
-        for standing in &mut report.findings {
+        // Neighbours in the report often stand in one file.
+        let mut last: Option<(RepoPath, Option<Vec<u8>>)> = None;
+        for standing in report.findings.iter_mut().take(SHOWN_FINDINGS) {
             // What only an earlier commit has is not in the reviewed tree.
             if standing.finding.commit.is_some() {
                 continue;
@@ -73,10 +80,12 @@ impl Session {
                 let Some(lines) = location.lines else {
                     continue;
                 };
-                let Some(text) = sides.head(&location.path) else {
-                    continue;
-                };
-                if let Some(excerpt) = Excerpt::of(&location.path, &text, lines)
+                if last.as_ref().is_none_or(|(path, _)| *path != location.path) {
+                    last = Some((location.path.clone(), sides.head(&location.path)));
+                }
+                let text = last.as_ref().and_then(|(_, text)| text.as_deref());
+                if let Some(text) = text
+                    && let Some(excerpt) = Excerpt::of(&location.path, text, lines)
                     && !excerpts.iter().any(|shown| excerpt.is_within(shown))
                 {
                     excerpts.push(masked(excerpt));
@@ -87,13 +96,13 @@ impl Session {
         Ok(())
     }
 
-    /// Names the repository and the round. Reads the newest stored review of the same target, which
-    /// knows the ones before it.
-    pub(super) fn place_in_history(&self, report: &mut Report) {
+    /// Names the repository and the round, and keeps what agents said whose reading is remembered.
+    /// `before` is the newest stored review of the same target, which knows the ones before it.
+    pub(super) fn place_in_history(&self, report: &mut Report, before: Option<&Report>) {
         report.repo = self.repo_name();
-        let before = self.newest_review(report.target_name()).ok().flatten();
         let mut rounds: Vec<RoundReport> = Vec::new();
         if let Some(before) = before {
+            said_before(report, before);
             rounds.clone_from(&before.rounds);
             if let (Some(round), Some(id)) = (before.round, &before.id)
                 && rounds.last().is_none_or(|last| last.round < round)
@@ -128,6 +137,23 @@ impl Session {
             let name = dir.file_name()?.to_string_lossy().into_owned();
             Some(RepoName { name, link: None })
         })
+    }
+}
+
+/// Takes over what agents said in an earlier round, if they had nothing to read again since.
+fn said_before(report: &mut Report, before: &Report) {
+    for said in &before.said {
+        let is_same = |name: &str| *name == said.agent;
+        let remembered = report
+            .agents
+            .iter()
+            .any(|agent| is_same(&agent.name) && agent.read == 0 && agent.remembered > 0);
+        if remembered && !report.said.iter().any(|now| is_same(&now.agent)) {
+            report.said.push(Said {
+                round: said.round.or(before.round),
+                ..said.clone()
+            });
+        }
     }
 }
 

@@ -1,11 +1,15 @@
 //! Puts the report of a review together, target by target, whether it was just read or is replayed.
 //! What each target has to say is found out elsewhere.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 
 use super::joining::Joined;
-use super::{Asking, Seen, Session};
+use super::{Asking, Reply, Seen, Session};
+use crate::agents::Spent;
 use crate::ledger::Decision;
+use crate::receipt::AgentSpec;
 use crate::report::{
     self, AgentReport, FailedAgent, NothingOwed, Positions, Report, Said, TargetReport,
 };
@@ -19,6 +23,9 @@ pub(super) struct Gathering<'d> {
     aside: Joined,
     failed: Vec<FailedAgent>,
     said: Vec<Said>,
+    spent: BTreeMap<String, (AgentSpec, Spent)>,
+    /// The replies of the panel, byte for byte.
+    pub(super) raw: Vec<Reply>,
 }
 
 impl<'d> Gathering<'d> {
@@ -35,6 +42,8 @@ impl<'d> Gathering<'d> {
             aside: Joined::default(),
             failed: Vec::new(),
             said: Vec::new(),
+            spent: BTreeMap::new(),
+            raw: Vec::new(),
         }
     }
 }
@@ -58,17 +67,28 @@ impl Session {
         gathering.agents[0].remembered += reading.remembered;
         report::add_up(&mut gathering.agents, &opinions.agents);
         let unheard = opinions.failed.iter().map(|(unheard, _)| unheard.clone());
-        let silent = seen.silent.iter().cloned().map(FailedAgent::from);
+        let silent = seen.answers.silent.iter().cloned().map(FailedAgent::from);
         for unheard in unheard.chain(silent) {
             if !gathering.failed.contains(&unheard) {
                 gathering.failed.push(unheard);
             }
         }
-        for said in &opinions.said {
+        for said in opinions.said.iter().chain(&seen.answers.said) {
             if !gathering.said.contains(said) {
                 gathering.said.push(said.clone());
             }
         }
+        for spec in &seen.panel.specs {
+            if let Some(spent) = seen.answers.spent.get(&spec.name) {
+                gathering
+                    .spent
+                    .entry(spec.name.clone())
+                    .or_insert_with(|| (spec.clone(), Spent::default()))
+                    .1
+                    .add(spent);
+            }
+        }
+        gathering.raw.extend(seen.answers.raw.iter().cloned());
         let mut joined = super::joined(in_force, reading, opinions);
         let findings = std::mem::take(&mut joined.findings);
         let mut report = self.judge(
@@ -92,6 +112,21 @@ impl Session {
         scope: &str,
         nothing: Vec<NothingOwed>,
     ) -> Report {
+        let mut agents = gathering.agents;
+        for (name, (spec, spent)) in gathering.spent {
+            let at = agents.iter().position(|agent| agent.name == name);
+            let at = at.unwrap_or_else(|| {
+                agents.push(AgentReport {
+                    name,
+                    ..AgentReport::default()
+                });
+                agents.len() - 1
+            });
+            let some = |text: String| (!text.is_empty()).then_some(text);
+            agents[at].model = some(spec.model);
+            agents[at].effort = some(spec.effort);
+            agents[at].spent = Some(spent);
+        }
         let verdicts: Vec<_> = gathering.targets.iter().map(|it| &it.verdict).collect();
         let verdict = report::combine(&verdicts);
         Report {
@@ -106,7 +141,7 @@ impl Session {
             millis: None,
             verdict,
             recommendation: None,
-            agents: gathering.agents,
+            agents,
             targets: gathering.targets,
             said: gathering.said,
             observations: gathering.aside.observations,

@@ -1,17 +1,19 @@
 //! The panel: which agents a change owes, which units each has read, and who is missing.
 //! Asking them is left to `rounds_of_asking`; what their words come to, to `opinions`.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use super::Session;
 use super::opinions::Remembered;
 use super::reading::{ReadUnit, Reading};
-use crate::agents::{Agent, FailureKind};
+use super::{Reply, Session};
+use crate::agents::{Agent, FailureKind, Spent};
 use crate::config::Settings;
 use crate::gate::{self, Heard, NotReviewed, OnBudget, Stale};
 use crate::receipt::{AgentSpec, Asked, Receipt};
-use crate::report::{FailedAgent, MissingAgent};
+use crate::report::{FailedAgent, MissingAgent, Said};
 use crate::units::Excludes;
 
 /// The agents that must answer for a change.
@@ -52,6 +54,43 @@ pub(super) struct Answers {
     pub(super) receipts: Vec<Receipt>,
     /// Those who did not.
     pub(super) silent: Vec<Silent>,
+    /// What was said besides findings.
+    pub(super) said: Vec<Said>,
+    /// The replies byte for byte, each under a name of its own.
+    pub(super) raw: Vec<Reply>,
+    /// What asking each agent took.
+    pub(super) spent: BTreeMap<String, Spent>,
+}
+
+impl Answers {
+    /// Of a panel that was never asked.
+    pub(super) fn of_nobody(counting: &Counting<'_>, kind: FailureKind, why: &str) -> Self {
+        let silent = counting.panel.agents.iter().map(|agent| Silent {
+            agent: agent.name.clone(),
+            kind,
+            why: why.to_owned(),
+        });
+        Self {
+            silent: silent.collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Adds what one question took.
+    pub(super) fn add_spent(&mut self, agent: &str, spent: &Spent) {
+        self.spent.entry(agent.to_owned()).or_default().add(spent);
+    }
+
+    /// A name for the next reply of an agent, as in `claude` and `claude.2`.
+    pub(super) fn label(&self, agent: &str) -> String {
+        let mut label = agent.to_owned();
+        let mut copy = 1;
+        while self.raw.iter().any(|reply| reply.agent == label) {
+            copy += 1;
+            label = format!("{agent}.{copy}");
+        }
+        label
+    }
 }
 
 /// What the panel lacks for a target.

@@ -33,7 +33,8 @@ impl Session {
         let mut said: BTreeMap<Member, Proposed> = BTreeMap::new();
         let mut raw = Vec::new();
         for (id, report) in self.reviews()? {
-            for of_agent in &report.said {
+            // What was said before is in the review of that round.
+            for of_agent in report.said.iter().filter(|said| said.round.is_none()) {
                 let found = proposals::proposals(&of_agent.sections.proposals);
                 for (nth, text) in found.into_iter().enumerate() {
                     if raw.len() == MOST {

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, anyhow};
 use jiff::Timestamp;
 
 use super::{Asking, Session};
+use crate::brief::input::Excluded;
 use crate::config::Settings;
 use crate::diff::{Change, Content, Entry, Oid, Patch, RepoPath, TextPatch, UnitKey, unit_key};
 use crate::error::HintExt;
@@ -353,6 +354,11 @@ impl ReadUnit {
         self.class == Class::Reviewed
     }
 
+    /// How many lines it adds and removes.
+    pub(super) fn line_counts(&self) -> (usize, usize) {
+        (self.added, self.removed)
+    }
+
     /// True if the remote has it already.
     pub(super) fn is_paid(&self) -> bool {
         self.class == Class::Paid
@@ -425,6 +431,25 @@ impl Reading {
     pub(super) fn owes(&self, path: &RepoPath) -> bool {
         self.of_head()
             .any(|unit| unit.class != Class::Paid && unit.change.path() == path)
+    }
+
+    /// The files of the change that agents are not given, and why.
+    pub(super) fn not_sent(&self) -> Vec<Excluded> {
+        self.of_head()
+            .filter_map(|unit| {
+                let why = match &unit.class {
+                    Class::Reviewed => return None,
+                    Class::RulesOnly { why }
+                    | Class::Listed { why }
+                    | Class::Unreadable { why } => why.clone(),
+                    Class::Paid => "reviewed before".to_owned(),
+                };
+                Some(Excluded {
+                    path: unit.change.path().clone(),
+                    why,
+                })
+            })
+            .collect()
     }
 
     /// The owed units that nobody has read, and why.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::gathering::Gathering;
 use super::opinions::Remembered;
-use super::panel::{Panel, Silent};
+use super::panel::{Answers, Panel, Silent};
 use super::session::rule_set;
 use super::{Asking, Reply, Seen, Session};
 use crate::diff::Oid;
@@ -99,7 +99,7 @@ impl Record {
             reading,
             opinions,
             panel,
-            silent,
+            answers,
             ..
         } = seen;
         let hex = |id: &Oid| id.to_string();
@@ -129,7 +129,7 @@ impl Record {
             receipts: opinions.remembered.clone(),
             panel: panel.names.clone(),
             specs: panel.specs.clone(),
-            silent: silent.to_vec(),
+            silent: answers.silent.clone(),
         });
     }
 }
@@ -260,6 +260,10 @@ impl Session {
                 receipts: kept.receipts.clone(),
             };
             let counting = self.counting(&panel, &in_force.settings);
+            let answers = Answers {
+                silent: kept.silent.clone(),
+                ..Answers::default()
+            };
             let seen = Seen {
                 target,
                 in_force: &in_force,
@@ -267,7 +271,7 @@ impl Session {
                 opinions: &opinions,
                 lacking: counting.lacking(&reading, &remembered, &kept.silent),
                 panel: &panel,
-                silent: kept.silent.clone(),
+                answers: &answers,
             };
             self.gather(&mut gathering, seen, Asking::Missing)?;
         }
@@ -279,6 +283,8 @@ impl Session {
         report.millis = stored.millis;
         report.agents.clone_from(&stored.agents);
         report.warnings.clone_from(&stored.warnings);
+        let earlier = stored.said.iter().filter(|said| said.round.is_some());
+        report.said.extend(earlier.cloned());
         report.complete();
         Ok(report)
     }

@@ -103,6 +103,7 @@ impl Heard {
     pub(super) fn said(&self) -> Option<Said> {
         (self.review.sections != Sections::default()).then(|| Said {
             agent: self.spec.name.clone(),
+            round: None,
             sections: self.review.sections.clone(),
         })
     }

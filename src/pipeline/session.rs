@@ -41,6 +41,8 @@ pub(crate) struct Session {
     pub(crate) limits: Limits,
     /// The agents to ask in this run, if they were named.
     pub(crate) named_agents: Option<Vec<String>>,
+    /// Whether the user interrupted it.
+    pub(crate) interrupted: bool,
     /// Who is told how far agents have come.
     pub(crate) listener: Box<dyn Listener>,
     user: Option<ConfigFile>,
@@ -100,6 +102,7 @@ impl Session {
             agents: config::agents(user.as_ref())?,
             limits: config::limits(user.as_ref())?,
             named_agents: None,
+            interrupted: false,
             listener: Box::new(Unheard),
             user,
             user_text,
@@ -150,6 +153,7 @@ impl Session {
             agents: Vec::new(),
             limits: Limits::default(),
             named_agents: None,
+            interrupted: false,
             listener: Box::new(Unheard),
             user: None,
             user_text: None,
@@ -434,25 +438,27 @@ impl Session {
         u64::try_from(millis).ok()
     }
 
-    /// Keeps the report with what it was made from if it says something new, and names it.
-    pub(super) fn keep(&mut self, report: &mut Report, replies: &[Reply], record: &Record) {
+    /// Keeps the report with what it was made from if it says something new, and names it. `before` is
+    /// the newest stored review of the same target.
+    pub(super) fn keep(
+        &mut self,
+        report: &mut Report,
+        before: Option<&Report>,
+        replies: &[Reply],
+        record: &Record,
+    ) {
         let read_something =
             !replies.is_empty() || report.agents.iter().any(|agent| agent.read > 0);
-        let known = || -> Result<bool> {
-            let Some(newest) = self.newest_review(report.target_name())? else {
-                return Ok(false);
-            };
-            let ids = |report: &Report| -> Vec<_> {
-                report
-                    .findings()
-                    .iter()
-                    .map(|standing| standing.finding.id.clone())
-                    .collect()
-            };
-            Ok(ids(&newest) == ids(report))
+        let ids = |report: &Report| -> Vec<_> {
+            report
+                .findings()
+                .iter()
+                .map(|standing| standing.finding.id.clone())
+                .collect()
         };
+        let known = before.is_some_and(|before| ids(before) == ids(report));
         let empty = report.targets.iter().all(|target| target.units.is_empty());
-        if empty || (!read_something && known().unwrap_or(false)) {
+        if empty || (!read_something && known) {
             return;
         }
         let kept = to_json(&report.agents).and_then(|of_rules| {

@@ -123,12 +123,12 @@ fn assignment(line: &[u8], word: Range<usize>, named: &mut usize) -> Option<Assi
     *named = name.end;
     // `name`, "name", \"name\", name[…'x'], ["name"]
     let mut at = name.end + count(&line[name.end..], 4, |byte| b"\\\"'`]".contains(byte));
-    at += count(&line[at..], MOST_BLANKS, is_blank);
+    at += count(&line[at..], MOST_BLANKS, |byte| is_blank(*byte));
     let sign = [&b"=>"[..], b":=", b"===", b"==", b"=", b":", b",", b"("]
         .into_iter()
         .find(|sign| line[at..].starts_with(sign))?;
     at += sign.len();
-    at += count(&line[at..], MOST_BLANKS, is_blank);
+    at += count(&line[at..], MOST_BLANKS, |byte| is_blank(*byte));
     let prefix = count(&line[at..], 2, |byte| b"brfuBRFU".contains(byte));
     let escape = count(&line[at + prefix..], 1, |byte| *byte == b'\\');
     let open = at + prefix + escape;
@@ -180,7 +180,7 @@ fn count(bytes: &[u8], most: usize, such: impl Fn(&u8) -> bool) -> usize {
         .count()
 }
 
-fn is_blank(byte: &u8) -> bool {
+fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t')
 }
 

@@ -396,12 +396,12 @@ mod encodings {
                     .fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte))
                     << (8 * (3 - chunk.len()));
                 (0..4)
-                    .map(|at| match at <= chunk.len() {
-                        true => char::from(
-                            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-                                [(bits >> (18 - 6 * at) & 63) as usize],
-                        ),
-                        false => '=',
+                    .map(|at| {
+                        if at > chunk.len() {
+                            return '=';
+                        }
+                        let digits = [&ALNUM[10..], &ALNUM[..10], b"+/"].concat();
+                        char::from(digits[(bits >> (18 - 6 * at) & 63) as usize])
                     })
                     .collect::<String>()
             })
@@ -412,8 +412,16 @@ mod encodings {
     fn one_level_is_decoded() {
         for (rule, token) in tokens(4) {
             let plain = format!("user me, {token} and so on");
-            let hex: String = plain.bytes().map(|byte| format!("{byte:02x}")).collect();
-            let percent: String = token.bytes().map(|byte| format!("%{byte:02X}")).collect();
+            let hex = plain
+                .bytes()
+                .map(|byte| format!("{byte:02x}"))
+                .collect::<Vec<_>>()
+                .concat();
+            let percent = token
+                .bytes()
+                .map(|byte| format!("%{byte:02X}"))
+                .collect::<Vec<_>>()
+                .concat();
             for encoded in [base64(&plain), base64(&token), hex, percent] {
                 for line in [
                     format!("data: {encoded}"),

@@ -95,7 +95,9 @@ mod tests {
 
     #[test]
     fn the_cited_lines_stand_among_their_neighbours() {
-        let text: String = (1..=20).map(|no| format!("line {no}\n")).collect();
+        let text: String = (1..=20)
+            .flat_map(|no| ["line ".to_owned(), no.to_string(), "\n".to_owned()])
+            .collect();
         let got = excerpt(&text, 6, 7).unwrap();
         let shown: Vec<(u32, bool, &str)> = got.numbered().collect();
         assert_eq!(shown.first(), Some(&(3, false, "line 3")));

@@ -199,25 +199,23 @@ impl Report {
 /// `ssh://[user@]host[:port]/path` and `[user@]host:path`, as Git's manual lists them. Nothing of what
 /// stands before the host is kept. `None` for a path, a file or another scheme.
 pub(crate) fn repo_name(url: &str) -> Option<RepoName> {
-    let (host, path, web) = match url.split_once("://") {
-        Some((scheme, rest)) => {
-            let (authority, path) = rest.split_once('/')?;
-            let host = authority.rsplit('@').next()?;
-            match scheme.to_ascii_lowercase().as_str() {
-                "https" | "http" => (host, path, true),
-                // The port of SSH is not that of the page.
-                "ssh" | "git+ssh" | "ssh+git" => (host.split(':').next()?, path, true),
-                "git" => (host, path, false),
-                _ => return None,
-            }
+    let (host, path, web) = if let Some((scheme, rest)) = url.split_once("://") {
+        let (authority, path) = rest.split_once('/')?;
+        let host = authority.rsplit('@').next()?;
+        match scheme.to_ascii_lowercase().as_str() {
+            "https" | "http" => (host, path, true),
+            // The port of SSH is not that of the page.
+            "ssh" | "git+ssh" | "ssh+git" => (host.split(':').next()?, path, true),
+            "git" => (host, path, false),
+            _ => return None,
         }
-        None => {
-            let (authority, path) = url.split_once(':')?;
-            if authority.contains(['/', '\\']) || authority.len() < 2 {
-                return None;
-            }
-            (authority.rsplit('@').next()?, path, true)
+    } else {
+        let (authority, path) = url.split_once(':')?;
+        // A letter and a colon are a drive.
+        if authority.contains(['/', '\\']) || authority.len() < 2 {
+            return None;
         }
+        (authority.rsplit('@').next()?, path, true)
     };
     let path = path.split(['?', '#']).next()?.trim_matches('/');
     let path = path.strip_suffix(".git").unwrap_or(path);

@@ -87,7 +87,7 @@ pub(crate) struct Report {
     pub(crate) agents: Vec<AgentReport>,
     /// One entry per branch or group of refs.
     pub(crate) targets: Vec<TargetReport>,
-    /// What agents said besides findings, in this review.
+    /// What agents said besides findings.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) said: Vec<Said>,
     /// What agents say was there before the change.
@@ -142,6 +142,9 @@ pub(crate) struct AgentReport {
 pub(crate) struct Said {
     /// The agent.
     pub(crate) agent: String,
+    /// The round it said this in, if that was an earlier one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) round: Option<u32>,
     /// Its words by section, as Markdown.
     pub(crate) sections: Sections,
 }

@@ -275,6 +275,7 @@ pub(crate) fn report(seed: u64) -> Report {
             .iter()
             .map(|name| Said {
                 agent: (*name).to_owned(),
+                round: dice.maybe().then_some(1),
                 sections: sections(dice),
             })
             .collect(),

@@ -177,18 +177,18 @@ pub(crate) fn sarif(report: &Report, summaries: &BTreeMap<String, String>) -> Re
     let mut results = Vec::new();
     for standing in report.findings() {
         let id = rule_id(&standing.finding);
-        let index = match rules.iter().position(|rule| rule.id == id) {
-            Some(index) => index,
-            None => {
-                let known = summaries.get(&id).map(String::as_str);
-                let summary = known.or_else(|| kind_summary(&id));
-                rules.push(Rule {
-                    short_description: summary.map(message),
-                    id: id.clone(),
-                });
-                rules.len() - 1
-            }
-        };
+        let index = rules
+            .iter()
+            .position(|rule| rule.id == id)
+            .unwrap_or(rules.len());
+        if index == rules.len() {
+            let known = summaries.get(&id).map(String::as_str);
+            let summary = known.or_else(|| kind_summary(&id));
+            rules.push(Rule {
+                short_description: summary.map(message),
+                id: id.clone(),
+            });
+        }
         results.push(result(standing, id, index));
     }
     let log = Log {
@@ -447,7 +447,7 @@ fn plain(text: &str) -> String {
     }
     if out.trim().is_empty() {
         // A message has at least one character.
-        out = "(no words)".to_owned();
+        return "(no words)".to_owned();
     }
     out
 }

@@ -157,6 +157,15 @@ impl Store {
         Ok(())
     }
 
+    /// The key that marks of redacted values are made with. The same for one user, so that what an agent
+    /// quoted in one run is found again in the next.
+    pub(crate) fn redaction_key(&mut self) -> anyhow::Result<[u8; 32]> {
+        if self.secret.is_none() {
+            self.secret = Some(Secret::read_or_create(&self.secret_dir)?);
+        }
+        Ok(self.secret()?.derived("deep-review 2026 redaction marks 1"))
+    }
+
     /// The secret, once [`Store::lock`] or [`Store::open`] has found one.
     fn secret(&self) -> anyhow::Result<&Secret> {
         self.secret

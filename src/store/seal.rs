@@ -93,6 +93,11 @@ impl Secret {
         Self::read(dir)?.context("the secret vanished right after it was made")
     }
 
+    /// A key for something else, from which the secret can't be told.
+    pub(super) fn derived(&self, context: &str) -> [u8; 32] {
+        blake3::derive_key(context, &self.0)
+    }
+
     /// The MAC of a text for one purpose, as 64 hexadecimal digits.
     fn mac(&self, purpose: Purpose, text: &str) -> blake3::Hash {
         let mut hasher = blake3::Hasher::new_keyed(&self.0);

@@ -183,11 +183,13 @@ fn the_document_has_every_part_there_is_material_for() {
         "## Executive Summary",
         "*claude*:\n\n`Open` builds the cache; \\<b>mind\\</b> the lock, `@ana`.",
         "## Critical Issues",
-        "## Important Issues",
-        ". **`Open` leaks the lock when `readIndex` fails** — `pkg/cache.go:6-8`",
+        "C1. **Lock stays held after a failed `readIndex` in `Open`** — `pkg/cache.go:4-7`, `pkg/cache.go:6-8` [claude, codex] (critical, regression)",
         ">  6 | \tif err != nil {",
-        "Fix: unlock before the return.",
-        "claude `I1`, important: borne out by the code",
+        "so the lock leaks and the next caller waits forever.",
+        "claude `I1`, important, “`Open` leaks the lock when `readIndex` fails”: borne out by the code",
+        "codex `C1`, critical: borne out by the code; path given as `cache.go`",
+        "## Important Issues",
+        "I1. **`debugger` statement left in the code** — `web/total.js:2` [rules] (important, regression)",
         "## Suggestions",
         "## Design Observations",
         "- The lock is wider than it needs to be.",
@@ -249,7 +251,7 @@ fn a_second_round_names_what_was_declined_before() {
         .as_array()
         .unwrap()
         .iter()
-        .find(|it| it["finding"]["title"].as_str().unwrap().contains("lock"))
+        .find(|it| it["finding"]["severity"] == "critical")
         .unwrap();
     let id = leak["finding"]["id"].as_str().unwrap();
     repo.deep_review(["resolve", id, "--as", "wont-fix", "-m", "one <i>thread</i>"])
@@ -258,6 +260,15 @@ fn a_second_round_names_what_was_declined_before() {
     repo.review();
     let text = shown(&repo, &["--format", "markdown"]);
     assert!(text.contains("| **Round** | 2 |"), "{text}");
+    // Nothing of what claude read has changed, so its words still stand, with their round.
+    assert!(
+        text.contains("*claude* in round 1:\n\n- The lock is wider"),
+        "{text}"
+    );
+    let replayed = shown(&repo, &["--format", "markdown", "--replay"]);
+    assert_eq!(replayed, text);
+    let proposals = repo.deep_review(["rules", "proposals", "--format", "json"]);
+    assert_eq!(proposals.code(0).json(), json!([]));
     let declined = text.split("### Declined in prior rounds").nth(1).unwrap();
     assert!(declined.contains("wont-fix by Ada"), "{declined}");
     assert!(declined.contains("one \\<i>thread\\</i>"), "{declined}");
@@ -570,11 +581,10 @@ fn the_first_accepted_proposal_makes_the_document() {
     // A link would lead the edit elsewhere.
     #[cfg(unix)]
     {
-        std::fs::rename(
-            repo.path("deep-review-context.md"),
-            repo.path("../there.md"),
-        )
-        .unwrap();
+        repo.call("mv")
+            .args(["deep-review-context.md", "../there.md"])
+            .run()
+            .code(0);
         std::os::unix::fs::symlink("../there.md", repo.path("deep-review-context.md")).unwrap();
         repo.deep_review(["rules", "accept", "1"])
             .code(2)

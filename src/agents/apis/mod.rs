@@ -61,10 +61,6 @@ trait Vendor {
 /// Asks an agent over HTTP, and answers its tool calls from the snapshot's objects; `redact` takes secrets
 /// out of what they read. Ends within a second of an interruption or the end of its time. The key comes
 /// from the environment and is in nothing that is given back.
-#[expect(
-    clippy::result_large_err,
-    reason = "a failure is kept like an answer, and there is one in minutes"
-)]
 pub(crate) fn ask(
     agent: &Agent,
     ask: &Ask<'_>,
@@ -122,10 +118,6 @@ fn failure(kind: FailureKind, why: String) -> Failure {
     }
 }
 
-#[expect(
-    clippy::result_large_err,
-    reason = "a failure is kept like an answer, and there is one in minutes"
-)]
 fn ask_with(
     agent: &Agent,
     ask: &Ask<'_>,

@@ -69,6 +69,7 @@ fn look(
         home: &place.join("agent"),
         nonce: "",
         commits: ("", ""),
+        nonce: "",
         total: PATIENCE,
         idle: PATIENCE,
     };

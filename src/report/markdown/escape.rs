@@ -1,7 +1,7 @@
 //! Makes foreign text harmless in Markdown, and unable to pass for a part of the report: prose keeps
 //! its lists, emphasis and code; everything else of Markdown and all of HTML becomes text.
 //!
-//! Renderers are GitHub's, GitLab's and any other of CommonMark; the last word on what a line could be
+//! Renderers are those of forges, and any other of `CommonMark`; the last word on what a line could be
 //! taken for has our own parser, which reads reports back. What stands where is left to the others.
 
 use std::borrow::Cow;

@@ -1,6 +1,8 @@
 //! Findings in Markdown: the head, the code at its places, the words of the agent that tells it, and
 //! what checking it gave.
 
+use std::fmt::Write as _;
+
 use super::blocks;
 use super::escape::{code, fenced, line, path, prose, title};
 use super::head::short;
@@ -63,24 +65,26 @@ fn entry(standing: &Standing) -> String {
 /// `I1. **title** — places [agents] (severity, kind)`
 fn head(standing: &Standing) -> String {
     let finding = &standing.finding;
-    let placed = !finding.locations.is_empty();
+    let has_places = !finding.locations.is_empty();
     let mut head = format!(
         "{}. **{}**",
         standing.position,
-        title(&finding.title, placed)
+        title(&finding.title, has_places)
     );
     let places: Vec<String> = finding.locations.iter().take(PLACES).map(place).collect();
-    if placed {
+    if has_places {
         head.push_str(" — ");
         head.push_str(&places.join(", "));
     }
     let names: Vec<String> = finding.agents.iter().map(|agent| line(agent)).collect();
-    head.push_str(&format!(
+    write!(
+        head,
         " [{}] ({}, {})",
         names.join(", "),
         finding.severity,
         kind(finding.kind)
-    ));
+    )
+    .expect("writing to a String cannot fail");
     head
 }
 
@@ -215,9 +219,12 @@ pub(super) fn declined(report: &Report) -> String {
             let place = finding.locations.first().map(place).unwrap_or_default();
             let who: Vec<String> = voices_of(finding)
                 .iter()
-                .map(|(member, ..)| match finding.voices.members.is_empty() {
-                    true => line(&member.agent),
-                    false => format!("{} {}", line(&member.agent), code(&member.id)),
+                .map(|(member, ..)| {
+                    if finding.voices.members.is_empty() {
+                        line(&member.agent)
+                    } else {
+                        format!("{} {}", line(&member.agent), code(&member.id))
+                    }
                 })
                 .collect();
             let round = match &standing.state {

@@ -1,6 +1,7 @@
 //! The table of facts at the head of a report. Each row is there only if its fact is known.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use jiff::tz::TimeZone;
 
@@ -33,7 +34,7 @@ pub(super) fn table(report: &Report) -> String {
         all.join("<br>")
     };
     rows.push(("Branch", of_targets(|target| Some(code_cell(&target.name)))));
-    rows.push(("Base", of_targets(base)));
+    rows.push(("Base", of_targets(|target| Some(base(target)))));
     rows.push(("Commits", of_targets(commits)));
     rows.push((
         "Review SHA",
@@ -57,7 +58,7 @@ pub(super) fn table(report: &Report) -> String {
     let mut table = "| | |\n|---|---|\n".to_owned();
     for (name, value) in rows {
         if !value.is_empty() {
-            table.push_str(&format!("| **{name}** | {value} |\n"));
+            writeln!(table, "| **{name}** | {value} |").expect("writing to a String cannot fail");
         }
     }
     table
@@ -80,12 +81,12 @@ fn authors(report: &Report) -> Vec<String> {
         .collect()
 }
 
-fn base(target: &TargetReport) -> Option<String> {
+fn base(target: &TargetReport) -> String {
     let why = cell(&target.base.why);
-    Some(match &target.base.commit {
+    match &target.base.commit {
         Some(commit) => format!("{} ({why})", code_cell(short(commit))),
         None => why,
-    })
+    }
 }
 
 fn commits(target: &TargetReport) -> Option<String> {

@@ -1,6 +1,7 @@
 //! What each agent was worth, as a table, and where each raw finding ended, as a list.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use super::blocks;
 use super::escape::{code, line};
@@ -11,6 +12,9 @@ use crate::report::{AgentRetro, End, Fate, Report};
 const TOOLS: usize = 4;
 /// Where nothing is known.
 const UNKNOWN: &str = "—";
+
+/// How a row says what it counts of one agent.
+type Cell = fn(&AgentRetro) -> String;
 
 /// The whole part.
 pub(super) fn retro(report: &Report) -> String {
@@ -42,7 +46,6 @@ fn table(columns: &[AgentRetro]) -> String {
         names.join(" | "),
         "---|".repeat(columns.len())
     );
-    type Cell = fn(&AgentRetro) -> String;
     let rows: [(&str, Cell); 11] = [
         ("Duration", |it| {
             it.millis.map_or_else(|| UNKNOWN.to_owned(), duration)
@@ -74,7 +77,8 @@ fn table(columns: &[AgentRetro]) -> String {
                 }
             })
             .collect();
-        table.push_str(&format!("| {name} | {} |\n", cells.join(" | ")));
+        writeln!(table, "| {name} | {} |", cells.join(" | "))
+            .expect("writing to a String cannot fail");
     }
     table.push_str(
         "\nFindings are counted as each agent raised them; Totals are the findings of this report that it is a voice of, at their final severity.\n",

@@ -1,12 +1,14 @@
 //! The parts of a report that are not findings: what agents said, by section and attributed, and what
 //! the program knows itself.
 
+use std::fmt::Write as _;
+
 use super::escape::{code, code_cell, line, path, prose};
 use super::findings::{declined, place};
 use super::{blocks, head};
 use crate::finding::RULES;
 use crate::parse::Sections;
-use crate::report::{Counts, Observation, Report, UnitReport};
+use crate::report::{Counts, Observation, Report, Standing, UnitReport};
 use crate::units::Class;
 
 /// More files than this are counted, not listed.
@@ -33,14 +35,17 @@ fn facts(report: &Report) -> String {
         standing(open)
     );
     if resolved > 0 {
-        text.push_str(&format!(
+        write!(
+            text,
             " {} in earlier decisions.",
             count(resolved, "finding is covered", "findings are covered")
-        ));
+        )
+        .expect("writing to a String cannot fail");
     }
     if !report.failed.is_empty() {
         let names: Vec<String> = report.failed.iter().map(|it| line(&it.agent)).collect();
-        text.push_str(&format!(" No answer came from {}.", names.join(", ")));
+        write!(text, " No answer came from {}.", names.join(", "))
+            .expect("writing to a String cannot fail");
     }
     let agents = report
         .agents
@@ -50,11 +55,8 @@ fn facts(report: &Report) -> String {
         text.push_str(" Built-in rules only: no AI agent took part.");
     }
     for nothing in &report.nothing {
-        text.push_str(&format!(
-            "\n- {}: {}",
-            code(&nothing.name),
-            line(&nothing.why)
-        ));
+        write!(text, "\n- {}: {}", code(&nothing.name), line(&nothing.why))
+            .expect("writing to a String cannot fail");
     }
     text
 }
@@ -143,7 +145,14 @@ pub(super) fn said(report: &Report) -> Vec<(&'static str, String)> {
 fn of_agents(report: &Report, section: fn(&Sections) -> &String) -> String {
     blocks(report.said.iter().filter_map(|said| {
         let words = prose(section(&said.sections));
-        (!words.is_empty()).then(|| format!("*{}*:\n\n{words}", line(&said.agent)))
+        let round = said.round.map(|round| format!(" in round {round}"));
+        (!words.is_empty()).then(|| {
+            format!(
+                "*{}*{}:\n\n{words}",
+                line(&said.agent),
+                round.unwrap_or_default()
+            )
+        })
     }))
 }
 
@@ -165,20 +174,19 @@ pub(super) fn coverage(report: &Report) -> String {
         names.join(" | "),
         "---|".repeat(readers.len().max(1))
     );
+    let findings = report.findings();
     for unit in files.iter().take(FILES) {
         let cells: Vec<String> = readers
             .iter()
-            .map(|reader| cell(report, unit, reader))
+            .map(|reader| cell(&findings, unit, reader))
             .collect();
         let cells = if cells.is_empty() {
             treatment(unit)
         } else {
             cells.join(" | ")
         };
-        table.push_str(&format!(
-            "| {} | {cells} |\n",
-            code_cell(&unit.path.to_quoted())
-        ));
+        writeln!(table, "| {} | {cells} |", code_cell(&unit.path.to_quoted()))
+            .expect("writing to a String cannot fail");
     }
     let mut more = Vec::new();
     if files.len() > FILES {
@@ -201,12 +209,11 @@ pub(super) fn coverage(report: &Report) -> String {
 }
 
 /// What an agent made of a file: findings by their places in the report, or that it read it.
-fn cell(report: &Report, unit: &UnitReport, reader: &str) -> String {
+fn cell(findings: &[&Standing], unit: &UnitReport, reader: &str) -> String {
     if !unit.read_by.iter().any(|name| name == reader) {
         return treatment(unit);
     }
-    let positions: Vec<String> = report
-        .findings()
+    let positions: Vec<String> = findings
         .iter()
         .filter(|standing| {
             let finding = &standing.finding;
@@ -227,8 +234,7 @@ fn treatment(unit: &UnitReport) -> String {
     match &unit.class {
         Class::Reviewed => "Not read".to_owned(),
         Class::RulesOnly { why } => format!("Not read ({}: rules only)", line(why)),
-        Class::Listed { why } => format!("Not read ({})", line(why)),
-        Class::Unreadable { why } => format!("Not read ({})", line(why)),
+        Class::Listed { why } | Class::Unreadable { why } => format!("Not read ({})", line(why)),
         Class::Paid => "Not read (on the remote already)".to_owned(),
     }
 }

@@ -116,7 +116,7 @@ fn without_code(text: &str) -> String {
         let ticks = line.len() - line.trim_start_matches('`').len();
         match fence {
             Some(length) if ticks >= length && line.trim_start_matches('`').is_empty() => {
-                fence = None
+                fence = None;
             }
             Some(_) => {}
             None if ticks >= 3 => fence = Some(ticks),
@@ -157,7 +157,7 @@ fn nothing_foreign_is_left_that_a_renderer_obeys() {
         for (at, c) in text.char_indices() {
             let before = &text[..at];
             let escaped = before.len() - before.trim_end_matches('\\').len();
-            let bare = escaped % 2 == 0;
+            let bare = escaped.is_multiple_of(2);
             let ours = before.ends_with("### ") || before.ends_with(' ');
             match c {
                 '<' => assert!(

@@ -1,0 +1,106 @@
+//! Asks once more: for units that an answer left out, and for another form of an answer.
+//! Whether to ask is left to the pipeline; each is asked once.
+
+use minijinja::context;
+
+use super::boundary::Boundary;
+use super::family::Family;
+use super::input::{BriefUnit, Input, check_ids};
+use super::{
+    ANSWER_SCHEMA, Brief, BriefError, MOST_INLINE, account, answer_form, change, finished, render,
+};
+
+/// Asks for the units that have no answer yet. They keep their ids; the answer is one to this brief,
+/// which has a run id of its own.
+pub(crate) fn re_ask(
+    run: &str,
+    nonce: &str,
+    family: Family,
+    units: &[BriefUnit],
+) -> Result<Brief, BriefError> {
+    let boundary = Boundary::new(nonce)?;
+    check_ids(units, &[])?;
+    let slots = family.slots();
+    let mut files = Vec::new();
+    let paged = change::is_paged(units, Input::MOST_INLINE);
+    let text = render(
+        "re_ask",
+        context! {
+            tools => slots.tools,
+            paged,
+            change => change::units_text(units, MOST_INLINE, &boundary, &mut files),
+            emphasis => slots.on_form,
+            answer => answer_form(run),
+        },
+    );
+    finished(text, 0, files, &boundary, family).map(|brief| Brief {
+        expects: account::expects(run, units, paged),
+        ..brief
+    })
+}
+
+/// An answer that is asked for in another form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Repair<'r> {
+    /// The run id of the brief it answered.
+    pub(crate) run: &'r str,
+    /// 128 random bits in hexadecimal digits.
+    pub(crate) nonce: &'r str,
+    /// Who answered.
+    pub(crate) family: Family,
+    /// The answer, redacted.
+    pub(crate) answer: &'r str,
+    /// What is wrong with it.
+    pub(crate) form: Form<'r>,
+}
+
+/// What is wrong with an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form<'r> {
+    /// It could not be read; the error names the place in it and what was expected.
+    Malformed {
+        /// The error.
+        error: &'r str,
+    },
+    /// Its provider stopped it because of what it quoted, or it was refused.
+    Stopped,
+    /// It was cut off by its length.
+    CutOff {
+        /// Titles of the findings that arrived whole.
+        titles: &'r [String],
+    },
+}
+
+/// Asks for the same content in the right form. What the answer must account for does not change.
+pub(crate) fn repair(asked: Repair<'_>) -> Result<Brief, BriefError> {
+    let boundary = Boundary::new(asked.nonce)?;
+    let (form, next, shown) = match asked.form {
+        Form::Malformed { error } => (
+            "malformed",
+            1,
+            boundary.data("error", "", error) + &boundary.data("answer", "", asked.answer),
+        ),
+        Form::Stopped => (
+            "without quotes",
+            1,
+            boundary.data("answer", "", asked.answer),
+        ),
+        Form::CutOff { titles } => (
+            "cut off",
+            titles.len() + 1,
+            boundary.data("titles", "", &titles.join("\n"))
+                + &boundary.data("answer", "", asked.answer),
+        ),
+    };
+    let text = render(
+        "repair",
+        context! {
+            form,
+            next,
+            answer => shown,
+            run => asked.run,
+            schema => ANSWER_SCHEMA.trim_end(),
+        },
+    );
+    finished(text, 0, Vec::new(), &boundary, asked.family)
+}

@@ -1,0 +1,515 @@
+//! Asks the panel about a target: what each agent has not read becomes briefs over one snapshot, and
+//! each answer becomes receipts the moment it arrives.
+//! Who must answer is `panel`'s to say; that all are asked at the same time, `seats`'.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+
+use super::opinions::Remembered;
+use super::panel::{Answers, Counting, Silent};
+use super::purse::Purse;
+use super::reading::Reading;
+use super::replies::{Heard, digest};
+use super::seats::{Ended, Place, Room, seat_all};
+use super::told::Told;
+use super::{Asking, InForce, Reply, Session};
+use crate::agents::{Agent, AgentKind, FailureKind};
+use crate::brief::again::re_ask;
+use crate::brief::family::Family;
+use crate::brief::input::{BriefUnit, UnitKind};
+use crate::brief::shards::{Budget, shards};
+use crate::brief::{self, Brief};
+use crate::diff::{Change, RepoPath, unified};
+use crate::env;
+use crate::git::ReadLimits;
+use crate::ledger::Decision;
+use crate::owed::{Head, Target};
+use crate::process::Interrupt;
+use crate::receipt::Asked;
+use crate::redact::{self, Redactor};
+use crate::rules::{PathKind, path_kind};
+use crate::snapshot::{self, Patience, Plan, Redacted, Snapshot, SnapshotLimits};
+use crate::store::Turn;
+
+/// A shard is filled up to so many tokens; a unit alone may have more.
+const SHARD: usize = 50_000;
+/// The largest unit an agent is given, in tokens.
+const LARGEST_UNIT: usize = 200_000;
+/// How often a process looks whether it is its turn.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// What the panel is asked about.
+pub(super) struct Question<'q> {
+    /// Who must answer.
+    pub(super) counting: &'q Counting<'q>,
+    /// What is reviewed.
+    pub(super) target: &'q Target,
+    /// Its units.
+    pub(super) reading: &'q Reading,
+    /// The settings.
+    pub(super) in_force: &'q InForce,
+    /// What was decided.
+    pub(super) decisions: &'q [Decision],
+    /// Whether what is remembered counts.
+    pub(super) asking: Asking,
+}
+
+/// The units each agent is to read, by their place among those that count.
+type Wanted = Vec<(usize, Vec<usize>)>;
+
+impl Session {
+    /// Asks the agents of the panel for what they have not read. What they said is remembered at once;
+    /// what keeps all of them from being asked is each one's failure.
+    pub(super) fn ask_panel(
+        &mut self,
+        question: &Question<'_>,
+        remembered: &mut Remembered,
+    ) -> Answers {
+        let asks = matches!(question.asking, Asking::Missing | Asking::Everything);
+        if !asks || question.wanted(remembered).is_empty() {
+            return Answers::default();
+        }
+        self.ask_in_turn(question, remembered)
+            .unwrap_or_else(|error| {
+                let why = format!("not asked: {error:#}");
+                Answers::of_nobody(question.counting, FailureKind::NoAnswer, &why)
+            })
+    }
+
+    fn ask_in_turn(
+        &mut self,
+        question: &Question<'_>,
+        remembered: &mut Remembered,
+    ) -> Result<Answers> {
+        let interrupt = Interrupt::on_signals()?;
+        let Some((turn, waited)) = self.turn(&interrupt)? else {
+            self.interrupted = true;
+            return Ok(Answers::of_nobody(
+                question.counting,
+                FailureKind::Interrupted,
+                "interrupted",
+            ));
+        };
+        if waited {
+            // Whoever had the turn may have asked for the same.
+            *remembered = self.remembered(question.reading);
+        }
+        let wanted = question.wanted(remembered);
+        if wanted.is_empty() {
+            return Ok(Answers::default());
+        }
+        let answers = self.ask(question, &wanted, &interrupt);
+        drop(turn);
+        answers
+    }
+
+    /// Waits until no other process asks about this repository; `None` if interrupted.
+    fn turn(&mut self, interrupt: &Interrupt) -> Result<Option<(Option<Turn>, bool)>> {
+        let mut waited = false;
+        loop {
+            match self.store.turn() {
+                Ok(Some(turn)) => return Ok(Some((Some(turn), waited))),
+                Ok(None) => waited = true,
+                // A store that can't be written must not keep anybody from reviewing.
+                Err(error) => {
+                    self.warn(format!("not remembered: {error:#}"));
+                    return Ok(Some((None, false)));
+                }
+            }
+            if interrupt.wait(LOOK_EVERY) {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn ask(
+        &mut self,
+        question: &Question<'_>,
+        wanted: &Wanted,
+        interrupt: &Interrupt,
+    ) -> Result<Answers> {
+        let redactor = Redactor::new(self.store.redaction_key()?);
+        let agents = &question.counting.panel.agents;
+        let asked = || wanted.iter().map(|(agent, _)| &agents[*agent]);
+        // One snapshot serves all: it has secrets only if everybody may see them.
+        let redacts = asked().any(|agent| agent.redact);
+        let redact = |path: &RepoPath, text: &[u8]| match (redacts, redact::withheld(path)) {
+            (false, _) => Redacted::Same,
+            (true, Some(why)) => Redacted::Withheld {
+                why: why.to_owned(),
+            },
+            (true, None) => match redactor.redact(path, text) {
+                redaction if redaction.marks.is_empty() => Redacted::Same,
+                redaction => Redacted::Text(redaction.text.into_owned()),
+            },
+        };
+        let cache = env::cache_dir()?;
+        if let Err(error) = snapshot::sweep(&cache) {
+            self.warn(format!("an old snapshot could not be removed: {error:#}"));
+        }
+        let changes = question.reading.head_changes();
+        let snapshot = snapshot::build(
+            &cache,
+            &Plan {
+                repo: &self.repo,
+                head: snapshot_head(question.target, &changes),
+                base: question.target.base.commit,
+                target: None,
+                redact: &redact,
+                files: asked().any(|agent| !agent.kind.is_api()),
+                limits: SnapshotLimits::default(),
+            },
+        )
+        .context("cannot write the snapshot that agents read")?;
+        let mut units: BTreeSet<usize> = BTreeSet::new();
+        units.extend(wanted.iter().flat_map(|(_, units)| units));
+        let units = self.units_to_read(question, &units, &snapshot, &redact, &redactor)?;
+        let told = self.told(question, &snapshot)?;
+        let run = Run {
+            question,
+            told: &told,
+            units: &units,
+            snapshot: &snapshot,
+            nonce: random_hex(16)?,
+        };
+        let mut places = Vec::new();
+        let mut answers = Answers::default();
+        for (agent, indices) in wanted {
+            if let Err(error) = run.seat(&agents[*agent], indices, &mut places) {
+                answers.silent.push(Silent {
+                    agent: agents[*agent].name.clone(),
+                    kind: FailureKind::Refused,
+                    why: format!("{error:#}"),
+                });
+            }
+        }
+        let today = self.today();
+        let purse = Purse::new(&self.limits, self.store.spent_on(today).unwrap_or_default());
+        let room = Room {
+            snapshot: &snapshot,
+            purse: &purse,
+            deadline: Instant::now() + self.limits.wall,
+            idle: self.limits.idle,
+            parallel: self.limits.parallel,
+            interrupt,
+            redact: &redact,
+        };
+        let listener = std::mem::replace(&mut self.listener, Box::new(crate::progress::Unheard));
+        let listening = listener.as_ref();
+        let mut heard = |ended: Ended| self.hear(question, &run, &places, ended, &mut answers);
+        seat_all(&places, &room, listening, &mut heard);
+        self.listener = listener;
+        drop(places);
+        if let Err(error) = snapshot.remove() {
+            self.warn(format!("the snapshot could not be removed: {error:#}"));
+        }
+        self.interrupted |= interrupt.is_set();
+        Ok(answers)
+    }
+
+    /// Takes in how one seat ended: what was understood becomes receipts at once.
+    fn hear(
+        &mut self,
+        question: &Question<'_>,
+        run: &Run<'_>,
+        places: &[Place<'_>],
+        ended: Ended,
+        answers: &mut Answers,
+    ) {
+        let agent = places[ended.seat].agent;
+        answers.add_spent(&agent.name, &ended.spent);
+        if let Some(cost) = ended.spent.cost
+            && let Err(error) = self.store.add_spent(self.today(), cost)
+        {
+            self.warn(format!("what agents cost is not remembered: {error:#}"));
+        }
+        for understood in ended.replies {
+            let read = run.receipts_for(&understood.units, ended.spent.model.as_deref());
+            let label = answers.label(&agent.name);
+            let mut heard = Heard {
+                spec: agent.spec(),
+                digest: digest(&understood.bytes),
+                review: understood.review,
+                read: Some(read),
+            };
+            for finding in &mut heard.review.findings {
+                finding.agent.clone_from(&agent.name);
+            }
+            answers.said.extend(heard.said());
+            answers.raw.push(Reply {
+                agent: label,
+                bytes: understood.bytes,
+            });
+            let settings = &question.in_force.settings;
+            match self.receipts_of(heard, question.target, question.reading, settings) {
+                Ok(receipts) => {
+                    if let Err(error) = self.store.add_handed_in(&receipts) {
+                        self.warn(format!("not remembered: {error:#}"));
+                    }
+                    answers.receipts.extend(receipts);
+                }
+                Err(error) => answers.silent.push(Silent {
+                    agent: agent.name.clone(),
+                    kind: FailureKind::NoAnswer,
+                    why: format!("its answer can't be compared with the code: {error:#}"),
+                }),
+            }
+        }
+        if let Some(failure) = ended.failure {
+            answers.silent.push(Silent {
+                agent: agent.name.clone(),
+                kind: failure.kind,
+                why: failure.why,
+            });
+        } else if let Some((unit, why)) = ended.missing.first() {
+            answers.silent.push(Silent {
+                agent: agent.name.clone(),
+                kind: FailureKind::NoAnswer,
+                why: format!(
+                    "{} left out although it was asked twice, {unit} first: {why}",
+                    count(ended.missing.len())
+                ),
+            });
+        }
+    }
+
+    /// The units that are given to agents, with their redacted patches and the files about them.
+    fn units_to_read(
+        &self,
+        question: &Question<'_>,
+        wanted: &BTreeSet<usize>,
+        snapshot: &Snapshot,
+        redact: &snapshot::Redact<'_>,
+        redactor: &Redactor,
+    ) -> Result<BTreeMap<usize, BriefUnit>> {
+        let counting = question.reading.counting();
+        let changes: Vec<Change> = wanted
+            .iter()
+            .map(|index| counting[*index].change.clone())
+            .collect();
+        let limits = ReadLimits {
+            max_file_bytes: question.in_force.settings.max_file_size.value,
+            ..ReadLimits::default()
+        };
+        let names = self.repo.names();
+        let patches = self
+            .repo
+            .read_patches(&changes, &limits, |_, change, patch| {
+                let mut text = Vec::new();
+                unified::write(change, patch, names, &mut text).map(|()| text)
+            })?;
+        let ids: Vec<(String, &Change)> = wanted
+            .iter()
+            .map(|index| id_of(*index))
+            .zip(&changes)
+            .collect();
+        let material = snapshot::material(snapshot, &self.repo, &ids, redact, Patience::default())?;
+        let mut units = BTreeMap::new();
+        for (nth, (index, patch)) in wanted.iter().zip(patches).enumerate() {
+            let unit = counting[*index];
+            let (id, change) = &ids[nth];
+            let redaction = redactor.redact(change.path(), patch.as_deref().unwrap_or_default());
+            let pages = &material.units[nth];
+            let lines = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+            let (added, removed) = unit.line_counts();
+            units.insert(
+                *index,
+                BriefUnit {
+                    id: id.clone(),
+                    path: change.path().clone(),
+                    old_path: match change {
+                        Change::Renamed { old, .. } => Some(old.path.clone()),
+                        _ => None,
+                    },
+                    status: change.word().to_owned(),
+                    added: lines(added),
+                    removed: lines(removed),
+                    kind: kind_of(path_kind(change.path())),
+                    redacted: !redaction.marks.is_empty(),
+                    patch: redaction.text.into_owned(),
+                    files: pages.base.iter().chain(&pages.blame).cloned().collect(),
+                    seen_before: false,
+                },
+            );
+        }
+        Ok(units)
+    }
+}
+
+/// One run over one target: what all its briefs have in common.
+struct Run<'r> {
+    question: &'r Question<'r>,
+    told: &'r Told,
+    units: &'r BTreeMap<usize, BriefUnit>,
+    snapshot: &'r Snapshot,
+    nonce: String,
+}
+
+impl Question<'_> {
+    /// What each agent has yet to read; agents with nothing to read are left out.
+    fn wanted(&self, remembered: &Remembered) -> Wanted {
+        let nothing = Remembered::default();
+        let known = match self.asking {
+            Asking::Everything => &nothing,
+            _ => remembered,
+        };
+        self.counting
+            .panel
+            .agents
+            .iter()
+            .enumerate()
+            .map(|(at, agent)| (at, self.counting.unread(agent, self.reading, known)))
+            .filter(|(_, units)| !units.is_empty())
+            .collect()
+    }
+}
+
+impl<'r> Run<'r> {
+    /// Makes the briefs for one agent, in shards if the change is large.
+    fn seat(
+        &'r self,
+        agent: &'r Agent,
+        wanted: &[usize],
+        places: &mut Vec<Place<'r>>,
+    ) -> Result<()> {
+        let units: Vec<BriefUnit> = wanted.iter().map(|it| self.units[it].clone()).collect();
+        let budget = Budget {
+            shard: SHARD,
+            most: LARGEST_UNIT,
+        };
+        let shards = shards(&units, budget)?;
+        let several = shards.len() > 1;
+        let of = shards.len();
+        for (nth, shard) in shards.into_iter().enumerate() {
+            let own: Vec<BriefUnit> = shard.iter().map(|at| units[*at].clone()).collect();
+            let run = format!("r-{}", random_hex(4)?);
+            let brief = self.brief(&run, agent, own.clone())?;
+            let part = several.then_some((nth + 1, of));
+            let home = self.snapshot.agent_home(&match part {
+                Some((part, _)) => format!("{}-{part}", agent.name),
+                None => agent.name.clone(),
+            })?;
+            places.push(Place {
+                agent,
+                part,
+                brief,
+                nonce: &self.nonce,
+                family: family(agent.kind),
+                again: Box::new(move |ids| self.again(agent, &own, ids).ok()),
+                home,
+            });
+        }
+        Ok(())
+    }
+
+    fn brief(&self, run: &str, agent: &Agent, units: Vec<BriefUnit>) -> Result<Brief> {
+        let input = self.told.input(
+            run,
+            &self.nonce,
+            family(agent.kind),
+            units,
+            self.units.values(),
+        );
+        let made = brief::brief(&input)?;
+        self.place(made)
+    }
+
+    /// The brief that asks once more for what was left out.
+    fn again(&self, agent: &Agent, units: &[BriefUnit], ids: &[String]) -> Result<Brief> {
+        let units: Vec<BriefUnit> = units
+            .iter()
+            .filter(|unit| ids.contains(&unit.id))
+            .cloned()
+            .collect();
+        let run = format!("r-{}", random_hex(4)?);
+        let made = re_ask(&run, &self.nonce, family(agent.kind), &units)?;
+        self.place(made)
+    }
+
+    /// Puts the files of a brief into the snapshot.
+    fn place(&self, brief: Brief) -> Result<Brief> {
+        for (name, bytes) in &brief.files {
+            self.snapshot.add_file(name, bytes)?;
+        }
+        Ok(brief)
+    }
+
+    /// What is recorded with the receipts for units, by their place among those that count.
+    fn receipts_for(&self, ids: &[String], model: Option<&str>) -> BTreeMap<usize, Asked> {
+        self.units
+            .iter()
+            .filter(|(_, unit)| ids.contains(&unit.id))
+            .map(|(index, unit)| {
+                let target = self.question.target;
+                let asked = Asked {
+                    prompt: brief::PROMPT_VERSION.to_string(),
+                    context: self.told.digest_for(&unit.path),
+                    base: match target.base.commit {
+                        Some(commit) => commit.to_string(),
+                        None => target.base.tree.to_string(),
+                    },
+                    head: target.head.commit().map(|id| id.to_string()),
+                    model: model.map(str::to_owned),
+                };
+                (*index, asked)
+            })
+            .collect()
+    }
+}
+
+/// What stands in the snapshot.
+fn snapshot_head<'c>(target: &Target, changes: &'c [Change]) -> snapshot::Head<'c> {
+    let what = match target.head {
+        Head::Commit(head) => return snapshot::Head::Commit(head),
+        Head::Index => "staged changes",
+        Head::Worktree { .. } => "changes of the work tree",
+    };
+    snapshot::Head::Uncommitted {
+        base_tree: target.base.tree,
+        changes,
+        what,
+    }
+}
+
+/// The id of a unit in briefs and answers, by its place among those that count.
+fn id_of(index: usize) -> String {
+    format!("u{:02}", index + 1)
+}
+
+fn family(kind: AgentKind) -> Family {
+    match kind {
+        AgentKind::Claude => Family::Claude,
+        AgentKind::Codex => Family::Codex,
+        AgentKind::Gemini => Family::Gemini,
+        AgentKind::Command => Family::Command,
+        AgentKind::Anthropic | AgentKind::OpenAi | AgentKind::OpenAiChat | AgentKind::GeminiApi => {
+            Family::Api
+        }
+    }
+}
+
+fn kind_of(kind: PathKind) -> UnitKind {
+    match kind {
+        PathKind::Test | PathKind::Fixture => UnitKind::Test,
+        PathKind::Prose => UnitKind::Docs,
+        PathKind::Generated | PathKind::Lock | PathKind::Vendored => UnitKind::Generated,
+        _ => UnitKind::Code,
+    }
+}
+
+fn random_hex(bytes: usize) -> Result<String> {
+    let mut random = vec![0; bytes];
+    getrandom::fill(&mut random)
+        .map_err(|error| anyhow::anyhow!("{error}"))
+        .context("cannot get random bytes from the system")?;
+    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn count(units: usize) -> String {
+    match units {
+        1 => "1 file was".to_owned(),
+        many => format!("{many} files were"),
+    }
+}
