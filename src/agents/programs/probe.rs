@@ -67,7 +67,6 @@ fn look(
         schema: None,
         snapshot: &snapshot,
         home: &place.join("agent"),
-        nonce: "",
         commits: ("", ""),
         nonce: "",
         total: PATIENCE,
