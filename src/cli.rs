@@ -198,6 +198,9 @@ pub(crate) enum Command {
         /// Count the changed lines of each file instead
         #[arg(long)]
         stat: bool,
+        /// Compare the content of each file with its id, as a review does; JSON always has it compared
+        #[arg(long)]
+        verify: bool,
         /// How to print it; JSON has the units with their keys, classes and hunks
         #[arg(
             long,

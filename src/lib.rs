@@ -112,8 +112,12 @@ pub fn run(cli: &Cli) -> ExitCode {
             scope,
             between,
             stat,
+            verify,
             format,
-        }) => commands::diff::run(scope, between.as_deref(), Shape::of(*stat, *format), &ui),
+        }) => {
+            let shape = Shape::of(*stat, *format);
+            commands::diff::run(scope, between.as_deref(), shape, *verify, &ui)
+        }
         Some(Command::Parse {
             input,
             scope,

@@ -17,6 +17,7 @@ mod purse;
 mod reading;
 mod replay;
 mod replies;
+mod restored;
 mod rounds;
 mod seats;
 mod session;
@@ -157,7 +158,10 @@ impl Session {
             target.notes.extend(change_set.notes.iter().cloned());
             let in_force = self.in_force(&target, &change_set.head)?;
             let rules = rule_set(&in_force.settings)?;
-            let reading = self.read(&target, change_set, &in_force.settings, &rules, asking)?;
+            let mut reading = self.read(&target, change_set, &in_force.settings, &rules, asking)?;
+            if !panel.names.is_empty() {
+                self.leave_restored_to_rules(scope, &target, &mut reading);
+            }
             self.store_receipts(&reading, asking);
             let counting = self.counting(&panel, &in_force.settings);
             let mut remembered = self.remembered(&reading);

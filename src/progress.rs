@@ -98,6 +98,12 @@ impl Seat {
 pub(crate) trait Listener: Sync {
     /// A seat has changed; `at` is its index.
     fn changed(&self, progress: &Progress, at: usize);
+
+    /// So much of what a change consists of has been read before anybody is asked, as in 3 of 10
+    /// `new commits`; the last time everything.
+    fn read(&self, what: &'static str, done: usize, of: usize) {
+        let _ = (what, done, of);
+    }
 }
 
 /// Nobody is told.

@@ -477,5 +477,8 @@ fn the_version_stands_for_every_text() {
         print.update(format!("{:?}", family.slots()).as_bytes());
     }
     // Another digest: raise `PROMPT_VERSION`, then write both down here.
-    assert_eq!((PROMPT_VERSION, &print.finalize().to_hex()[..16]), (1, "eb56b1da41c78ec4"));
+    assert_eq!(
+        (PROMPT_VERSION, &print.finalize().to_hex()[..16]),
+        (1, "eb56b1da41c78ec4")
+    );
 }

@@ -6,10 +6,11 @@ use crate::cli::{Format, ScopeArgs};
 use crate::error::Exit;
 use crate::pipeline::{Asking, Scope, Session};
 use crate::report;
-use crate::ui::Ui;
+use crate::ui::{ProgressLines, Ui};
 
 pub(crate) fn run(scope: &ScopeArgs, format: Format, ui: &Ui) -> Result<Exit> {
     let mut session = Session::open()?;
+    session.listener = Box::new(ProgressLines::new(ui));
     let report = session.review(&Scope::from(scope), Asking::Nothing)?;
     match format {
         Format::Terminal => ui.result(&report::push_page(&report, ui.width())),

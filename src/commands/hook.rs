@@ -16,7 +16,7 @@ use crate::page::{Page, Style};
 use crate::pipeline::{Asking, Scope, Session};
 use crate::pushed::{self, PushedRef};
 use crate::report;
-use crate::ui::Ui;
+use crate::ui::{ProgressLines, Ui};
 
 /// Said with whatever kept a push from being reviewed.
 const BYPASS: &str =
@@ -50,6 +50,7 @@ pub(crate) fn run(event: &HookEvent, ui: &Ui) -> Result<Exit> {
         return skip(reason, &refs, ui);
     }
     let mut session = Session::open().hint(BYPASS)?;
+    session.listener = Box::new(ProgressLines::new(ui));
     let scope = Scope::Pushed {
         refs,
         remote: remote.clone(),

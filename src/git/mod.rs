@@ -12,6 +12,7 @@
 //! - `refs`: HEAD, remotes, what is known of their branches
 //! - `listing`, `contents`: all files of a tree, hostile names marked, and their contents in parallel
 //! - `lend`, `index_file`, `writing`: what a snapshot's own repository is made of
+//! - `restored`: which changes put back what was there before
 //! - `state`: whether any name or setting has changed
 
 mod abbreviation;
@@ -38,6 +39,7 @@ mod place;
 mod random;
 mod refs;
 mod renames;
+mod restored;
 mod scan;
 mod similarity;
 mod staged;

@@ -114,7 +114,9 @@ impl Session {
         let of_head: HashSet<&Change> = head.iter().collect();
         let mut history = Vec::new();
         let commits = target.new_commits(&self.repo)?;
-        for commit in &commits {
+        for (nth, commit) in commits.iter().enumerate() {
+            self.listener
+                .read("the new commits", nth + 1, commits.len());
             for change in self.commit_changes(commit)? {
                 // The same content at the same place is the same unit, whoever changed it.
                 if !of_head.contains(&change) {
@@ -240,17 +242,22 @@ impl Session {
         }
         let of_head: HashSet<UnitKey> = units.iter().map(|unit| unit.key).collect();
         let (commits, changes): (Vec<Oid>, Vec<Change>) = change_set.history.into_iter().unzip();
-        let history = self
-            .repo
-            .read_patches(&changes, &limits, |index, change, patch| {
-                visit(Some(&commits[index]), change, patch)
-            })?;
         let mut seen = HashSet::new();
-        units.extend(
-            history
-                .into_iter()
-                .filter(|unit| !of_head.contains(&unit.key) && seen.insert(unit.key)),
-        );
+        let mut read = 0;
+        self.repo.stream_patches(
+            &changes,
+            &limits,
+            |index, change, patch| visit(Some(&commits[index]), change, patch),
+            |unit| {
+                read += 1;
+                self.listener
+                    .read("the files of the new commits", read, changes.len());
+                if !of_head.contains(&unit.key) && seen.insert(unit.key) {
+                    units.push(unit);
+                }
+                Ok(())
+            },
+        )?;
 
         let mut reading = Reading {
             fresh: (0..units.len())
@@ -347,6 +354,11 @@ impl ReadUnit {
     /// True if somebody must have read it.
     pub(super) fn is_owed(&self) -> bool {
         matches!(self.class, Class::Reviewed | Class::RulesOnly { .. })
+    }
+
+    /// Nobody but the rules reviewer need read it, for this reason.
+    pub(super) fn leave_to_rules(&mut self, why: String) {
+        self.class = Class::RulesOnly { why };
     }
 
     /// True if the agents of the panel must have read it.

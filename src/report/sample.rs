@@ -269,6 +269,8 @@ pub(crate) fn report(seed: u64) -> Report {
             findings,
             blocks_from: Severity::Important,
             verdict: Verdict::NothingNew,
+            panel: Vec::new(),
+            missing: Vec::new(),
             notes: vec![dice.words(5)],
         }],
         said: names

@@ -11,6 +11,9 @@ use super::{Ui, Volume};
 use crate::page::{cut, harmless};
 use crate::progress::{Listener, Progress, Seat, SeatState};
 
+/// Reading that takes longer is shown.
+const QUIET_READING: Duration = Duration::from_secs(2);
+
 /// Without a terminal something is said this often.
 const PLAIN_EVERY: Duration = Duration::from_secs(30);
 
@@ -18,6 +21,14 @@ const PLAIN_EVERY: Duration = Duration::from_secs(30);
 pub(crate) struct ProgressLines {
     width: usize,
     drawn: Drawn,
+    reading: Mutex<Option<Reading>>,
+}
+
+/// How far reading has come.
+struct Reading {
+    since: Instant,
+    /// Once it takes long.
+    bar: Option<ProgressBar>,
 }
 
 enum Drawn {
@@ -40,6 +51,7 @@ impl ProgressLines {
         Self {
             width: ui.width(),
             drawn,
+            reading: Mutex::default(),
         }
     }
 
@@ -47,6 +59,13 @@ impl ProgressLines {
     pub(crate) fn draw(&self, progress: &Progress) {
         for at in 0..progress.seats.len() {
             self.changed(progress, at);
+        }
+    }
+
+    fn end_reading(&self) {
+        let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bar) = reading.take().and_then(|reading| reading.bar) {
+            bar.finish_and_clear();
         }
     }
 
@@ -100,10 +119,38 @@ impl Listener for ProgressLines {
             }
         }
     }
+
+    fn read(&self, what: &'static str, done: usize, of: usize) {
+        let Drawn::Bars(lines, _) = &self.drawn else {
+            return;
+        };
+        if done >= of {
+            return self.end_reading();
+        }
+        let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        let reading = reading.get_or_insert_with(|| Reading {
+            since: Instant::now(),
+            bar: None,
+        });
+        if reading.since.elapsed() < QUIET_READING {
+            return;
+        }
+        let bar = reading.bar.get_or_insert_with(|| {
+            let bar = lines.add(ProgressBar::new_spinner());
+            bar.set_style(
+                ProgressStyle::with_template("  {spinner} {msg}")
+                    .expect("the template is a constant"),
+            );
+            bar
+        });
+        bar.set_message(format!("reading {what}: {done} of {of}"));
+        bar.tick();
+    }
 }
 
 impl Drop for ProgressLines {
     fn drop(&mut self) {
+        self.end_reading();
         if let Drawn::Bars(lines, bars) = &self.drawn {
             for bar in bars.lock().unwrap_or_else(PoisonError::into_inner).iter() {
                 bar.finish_and_clear();
@@ -177,6 +224,31 @@ fn thousands(count: u64) -> String {
 mod tests {
     use super::*;
     use crate::agents::Event;
+
+    #[test]
+    fn reading_is_shown_once_it_takes_long_and_then_goes_away() {
+        let lines = ProgressLines {
+            width: 80,
+            drawn: Drawn::Bars(
+                MultiProgress::with_draw_target(ProgressDrawTarget::hidden()),
+                Mutex::default(),
+            ),
+            reading: Mutex::default(),
+        };
+        let shown = || {
+            let reading = lines.reading.lock().unwrap();
+            let bar = reading.as_ref()?.bar.as_ref()?;
+            Some(bar.message())
+        };
+        lines.read("new commits", 1, 10);
+        assert_eq!(shown(), None, "it has only begun");
+        let long_ago = Instant::now().checked_sub(QUIET_READING).unwrap();
+        lines.reading.lock().unwrap().as_mut().unwrap().since = long_ago;
+        lines.read("new commits", 2, 10);
+        assert_eq!(shown().as_deref(), Some("reading new commits: 2 of 10"));
+        lines.read("new commits", 10, 10);
+        assert!(lines.reading.lock().unwrap().is_none());
+    }
 
     #[test]
     fn a_seat_tells_what_it_does() {

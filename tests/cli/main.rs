@@ -16,6 +16,7 @@ mod pushed_refs;
 mod raw_reviews;
 mod reports;
 mod resolving;
+mod restored;
 mod scopes;
 mod store;
 mod supervised;

@@ -444,6 +444,34 @@ fn a_missing_object_never_passes() {
 }
 
 #[test]
+fn content_of_another_id_never_passes_and_a_diff_says_so_when_asked() {
+    let sandbox = Sandbox::new();
+    let (repo, _) = sandbox.hooked();
+    repo.commit_file("cart.js", SOUND);
+    repo.commit_file("shop.js", format!("{SOUND}// shop\n"));
+    let place = |path: &str| {
+        let blob = repo.id(&format!("HEAD:{path}"));
+        repo.path(format!(".git/objects/{}/{}", &blob[..2], &blob[2..]))
+    };
+    let copy = [
+        "-f",
+        place("cart.js").to_str().unwrap(),
+        place("shop.js").to_str().unwrap(),
+    ]
+    .map(str::to_owned);
+    sandbox.call("cp").args(copy).run().code(0);
+    for shape in [&["--verify"][..], &["--format", "json"]] {
+        let words = [&["diff"], shape].concat();
+        repo.deep_review(words).code(0).prints("is damaged");
+    }
+    repo.deep_review(["diff"]).code(0).conceals("is damaged");
+    repo.deep_review(NOTHING).code(3).prints("is damaged");
+    repo.push(["-q", "origin", "topic"])
+        .code(1)
+        .says("is damaged");
+}
+
+#[test]
 fn a_missing_tree_or_commit_is_an_error() {
     let sandbox = Sandbox::new();
     let (repo, _) = sandbox.hooked();

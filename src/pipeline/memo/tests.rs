@@ -112,6 +112,7 @@ fn only_whole_verdicts_are_remembered() {
                 name: "claude".to_owned(),
                 read: 1,
                 remembered: 0,
+                ..AgentReport::default()
             });
         },
         |report, _| {
