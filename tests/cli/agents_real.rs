@@ -342,12 +342,11 @@ fn writing_and_the_network_are_out_of_reach() {
         let heard = review.vendors.heard();
         let told: Vec<&String> = heard.iter().flat_map(|heard| &heard.results).collect();
         if program.name == "gemini" {
-            assert!(
-                heard.iter().all(|heard| heard.shell("true").is_none()),
-                "{said}"
-            );
+            let shells = heard.iter().filter_map(|heard| heard.shell("true"));
+            assert_eq!(shells.count(), 0, "{said}");
         } else {
-            assert!(!told.is_empty(), "{program:?} tried nothing: {said}");
+            let tried = told.len();
+            assert!(tried >= 3, "{program:?} tried {tried} times: {said}");
         }
         for request in review.vendors.requests() {
             assert!(

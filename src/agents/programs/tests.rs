@@ -53,7 +53,6 @@ fn called_for(
 ) -> Result<Invocation, Trouble> {
     Question {
         agent,
-        known: known(agent.kind),
         ask: &ask_of(text),
         access,
         purpose,
@@ -92,7 +91,6 @@ fn read(
     let access = a_key();
     let question = Question {
         agent: &agent,
-        known: None,
         ask: &ask_of(BRIEF),
         access: &access,
         purpose: Purpose::Review,
