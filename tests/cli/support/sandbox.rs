@@ -30,6 +30,9 @@ const GIT_CONFIG: &str = "[init]\n\tdefaultBranch = main\n[gc]\n\tauto = 0\n[adv
 #[derive(Debug)]
 pub(crate) struct Sandbox {
     root: TempDir,
+    /// Where agents read: a cache below what everybody can write to, such as the usual place for
+    /// temporary files, is refused.
+    cache: TempDir,
 }
 
 /// A repository in a sandbox.
@@ -57,6 +60,10 @@ impl Sandbox {
                 .prefix("deep-review-test-")
                 .tempdir_in(place)
                 .unwrap(),
+            cache: tempfile::Builder::new()
+                .prefix("cache-")
+                .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
+                .unwrap(),
         };
         for dir in ["home", "config", "state", "tmp"] {
             fs::create_dir(sandbox.path(dir)).unwrap();
@@ -68,6 +75,11 @@ impl Sandbox {
     /// A place in it.
     pub(crate) fn path(&self, name: impl AsRef<Path>) -> PathBuf {
         self.root.path().join(name)
+    }
+
+    /// A place in its cache.
+    pub(crate) fn cache(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.cache.path().join(name)
     }
 
     /// A program in it, with an environment that holds nothing from outside but the search path.
@@ -166,6 +178,7 @@ impl Sandbox {
         ] {
             environment.push((name.into(), self.path(place).into()));
         }
+        environment.push(("XDG_CACHE_HOME".into(), self.cache.path().into()));
         for (name, value) in [
             ("GIT_CONFIG_NOSYSTEM", "1"),
             ("GIT_TERMINAL_PROMPT", "0"),
