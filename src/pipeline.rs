@@ -6,6 +6,7 @@
 mod asking;
 mod described;
 mod explained;
+mod foreseen;
 mod gathering;
 mod joining;
 mod known;
@@ -37,6 +38,7 @@ use crate::report::{BaseReport, Positions, Report, Standing, TargetReport};
 use crate::rules::RuleLevel;
 
 pub(crate) use explained::Explained;
+pub(crate) use foreseen::Foreseen;
 pub(crate) use known::{Known, Unnamed};
 pub(crate) use proposed::Cited;
 pub(crate) use replies::Reply;

@@ -250,6 +250,7 @@ fn an_interruption_ends_a_question_while_it_waits_to_try_again() {
     let stop = AtomicBool::new(false);
     let means = Means {
         key: None,
+        tools: true,
         redact: &|_: &RepoPath, _: &[u8]| Redacted::Same,
         interrupted: &|| stop.load(Ordering::SeqCst),
         first_wait: FIRST_WAIT,
