@@ -74,7 +74,7 @@ impl Review {
     fn limited(program: Program, place: &Path, plan: Plan, wall: &str) -> Self {
         let sandbox = Sandbox::private();
         let vendors = plan.start();
-        let path = place.join(program.name);
+        let path = place.join(program.name).display().to_string();
         sandbox.configure(&format!(
             "[agents.{}]\ncommand = [{path:?}]\nendpoint = \"{}{}\"\n[limits]\nwall = \"{wall}\"\n",
             program.name,
@@ -222,7 +222,7 @@ fn the_brief_arrives_as_it_is() {
         let first = heard
             .first()
             .unwrap_or_else(|| panic!("{program:?}: {said}"));
-        let patch: String = lines.iter().map(|line| format!("+{line}\n")).collect();
+        let patch = format!("+{}\n", lines.join("\n+"));
         assert!(
             first.texts.iter().any(|text| text.contains(&patch)),
             "{program:?} was told {:?}",
@@ -277,7 +277,7 @@ fn plant_configuration(repo: &Repo<'_>, mark: &Path, url: &str) {
         "{{\"SessionStart\":{hook},\"UserPromptSubmit\":{hook},\"PreToolUse\":{hook},\"Stop\":{hook},\"BeforeAgent\":{hook},\"BeforeTool\":{hook}}}"
     );
     let server = format!("{{\"spy\":{{\"command\":\"sh\",\"args\":[\"-c\",{touch:?}]}}}}");
-    let script = repo.path("start.sh");
+    let script = repo.path("start.sh").display().to_string();
     for (name, text) in [
         ("CLAUDE.md", format!("{INJECTED}\n")),
         ("CLAUDE.local.md", format!("{INJECTED}\n")),
