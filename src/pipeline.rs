@@ -143,10 +143,7 @@ impl Session {
     ) -> Result<Report> {
         let panel = self.panel()?;
         let ingredients = match replies {
-            [] => {
-                let names: Vec<&[u8]> = panel.names.iter().map(String::as_bytes).collect();
-                self.ingredients(scope, &names)
-            }
+            [] => self.ingredients(scope, &[panel.names.join("\n").as_bytes()]),
             _ => None,
         };
         if let Some(ingredients) = &ingredients
