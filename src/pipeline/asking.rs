@@ -135,15 +135,28 @@ impl Session {
         let asked = || wanted.iter().map(|(agent, _)| &agents[*agent]);
         // One snapshot serves all: it has secrets only if everybody may see them.
         let redacts = asked().any(|agent| agent.redact);
-        let redact = |path: &RepoPath, text: &[u8]| match (redacts, redact::withheld(path)) {
-            (false, _) => Redacted::Same,
-            (true, Some(why)) => Redacted::Withheld {
-                why: why.to_owned(),
-            },
-            (true, None) => match redactor.redact(path, text) {
-                redaction if redaction.marks.is_empty() => Redacted::Same,
-                redaction => Redacted::Text(redaction.text.into_owned()),
-            },
+        // What of the change is kept back is kept out of the snapshot too.
+        let kept_back: BTreeMap<RepoPath, String> = question
+            .counting
+            .all_kept_back(question.reading)
+            .into_iter()
+            .map(|file| (file.path, file.why))
+            .collect();
+        let redact = |path: &RepoPath, text: &[u8]| {
+            let why = match redact::withheld(path) {
+                Some(why) if redacts => Some(why),
+                _ => kept_back.get(path).map(String::as_str),
+            };
+            match (redacts, why) {
+                (_, Some(why)) => Redacted::Withheld {
+                    why: why.to_owned(),
+                },
+                (false, None) => Redacted::Same,
+                (true, None) => match redactor.redact(path, text) {
+                    redaction if redaction.marks.is_empty() => Redacted::Same,
+                    redaction => Redacted::Text(redaction.text.into_owned()),
+                },
+            }
         };
         let cache = env::cache_dir()?;
         if let Err(error) = snapshot::sweep(&cache) {
@@ -163,6 +176,9 @@ impl Session {
             },
         )
         .context("cannot write the snapshot that agents read")?;
+        for note in &snapshot.notes {
+            self.warn(note.clone());
+        }
         let mut units: BTreeSet<usize> = BTreeSet::new();
         units.extend(wanted.iter().flat_map(|(_, units)| units));
         let units = self.units_to_read(question, &units, &snapshot, &redact, &redactor)?;
