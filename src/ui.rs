@@ -9,7 +9,7 @@ use crate::env;
 use crate::error::hints;
 use crate::page::{Page, Style, harmless};
 
-pub(crate) use progress::{ProgressLines, clock};
+pub(crate) use progress::ProgressLines;
 
 /// When to use colour, as `--color` takes it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]

@@ -5,11 +5,13 @@ use serde::Serialize;
 
 use crate::agents;
 use crate::cli::{AgentsArgs, AgentsCommand, Format};
+use crate::env;
 use crate::error::{Exit, HintExt};
 use crate::page::{Page, Style, cut};
 use crate::pipeline::Session;
 use crate::process::Interrupt;
 use crate::report;
+use crate::snapshot;
 use crate::ui::Ui;
 
 /// One agent, for programs.
@@ -55,6 +57,15 @@ fn enable(session: &Session, names: &[String], ui: &Ui) -> Result<Exit> {
         ui.status(&format!(
             "{name} reviews this repository from now on; changed files and what it reads around them are sent to {}",
             agent.receiver()
+        ));
+        if let Some(known) = agents::known(agent.kind) {
+            ui.status(&format!("  it can read {}", known.reads));
+        }
+    }
+    for path in snapshot::loaded_from_above(&env::cache_dir()?) {
+        ui.status(&format!(
+            "note: `{}` stands above the place of snapshots, where agents load it",
+            path.display()
         ));
     }
     Ok(Exit::Pass)

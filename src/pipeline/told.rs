@@ -16,6 +16,7 @@ use crate::diff::RepoPath;
 use crate::finding::Severity;
 use crate::ledger::{self, Decision, Resolution, Resolved};
 use crate::owed::Target;
+use crate::report::Report;
 use crate::snapshot::Snapshot;
 
 /// More earlier findings than these are not told; the newest are.
@@ -85,6 +86,8 @@ impl Session {
         let newest = self.newest_review(&target.name)?;
         let mut excluded = question.reading.not_sent();
         excluded.extend(question.counting.all_kept_back(question.reading));
+        let mut earlier = self.earlier(question)?;
+        earlier.extend(open_of(newest.as_ref(), question, &earlier));
         Ok(Told {
             round: newest.and_then(|it| it.round).map_or(1, |round| round + 1),
             base: match target.base.commit {
@@ -96,7 +99,7 @@ impl Session {
                 None => target.name.clone(),
             },
             advice: question.counting.advice.clone(),
-            earlier: self.earlier(question)?,
+            earlier,
             excluded,
             snapshot: SnapshotFacts {
                 partial: snapshot.partial,
@@ -157,10 +160,7 @@ impl Session {
                         times: 1,
                     }
                 },
-                place: match resolved.anchor.lines {
-                    0 => resolved.anchor.path.to_quoted().into_owned(),
-                    _ => resolved.anchor.path.to_quoted().into_owned(),
-                },
+                place: resolved.anchor.path.to_quoted().into_owned(),
                 title: resolved.title.clone(),
                 body: resolved
                     .text
@@ -171,6 +171,28 @@ impl Session {
         });
         Ok(told.take(MOST_EARLIER).collect())
     }
+}
+
+/// The open findings of the newest review in files that are still changed: whoever raises one again need
+/// not take it for new.
+fn open_of(newest: Option<&Report>, question: &Question<'_>, told: &[Earlier]) -> Vec<Earlier> {
+    let changes = question.reading.head_changes();
+    let is_changed = |path: &RepoPath| changes.iter().any(|change| change.path() == path);
+    let findings = newest.map(Report::findings).unwrap_or_default();
+    findings
+        .into_iter()
+        .filter(|standing| standing.state.is_open() && standing.finding.rule.is_none())
+        .filter(|standing| is_changed(&standing.finding.anchor.path))
+        .filter(|standing| told.iter().all(|it| it.id != standing.finding.id.as_str()))
+        .map(|standing| Earlier {
+            id: standing.finding.id.to_string(),
+            state: EarlierState::Open,
+            place: standing.finding.anchor.path.to_quoted().into_owned(),
+            title: standing.finding.title.clone(),
+            body: String::new(),
+        })
+        .take(MOST_EARLIER)
+        .collect()
 }
 
 impl Told {

@@ -43,8 +43,7 @@ use crate::diff::{Change, Oid, RepoPath};
 use crate::error::HintExt;
 use crate::git::{Copied, FileStat, Repo};
 
-pub(crate) use names::is_left_out;
-pub(crate) use pages::{Material, Patience, UnitPages, material};
+pub(crate) use pages::{Patience, UnitPages, material};
 pub(crate) use place::loaded_from_above;
 pub(crate) use sweep::{Aside, sweep};
 

@@ -28,7 +28,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
 
-pub(crate) use panels::Panel;
 pub(crate) use receipts::ReceiptsRead;
 pub(crate) use reviews::ReviewId;
 pub(crate) use running::{RunState, Running, Turn};

@@ -205,7 +205,7 @@ fn words(seat: &Seat) -> String {
 }
 
 /// Seconds as people write them.
-pub(crate) fn clock(seconds: u64) -> String {
+fn clock(seconds: u64) -> String {
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
         (0, 0, seconds) => format!("{seconds} s"),
         (0, minutes, seconds) => format!("{minutes} min {seconds:02} s"),
