@@ -50,54 +50,19 @@ pub(crate) struct Repair<'r> {
     pub(crate) family: Family,
     /// The answer, redacted.
     pub(crate) answer: &'r str,
-    /// What is wrong with it.
-    pub(crate) form: Form<'r>,
-}
-
-/// What is wrong with an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Form<'r> {
-    /// It could not be read; the error names the place in it and what was expected.
-    Malformed {
-        /// The error.
-        error: &'r str,
-    },
-    /// Its provider stopped it because of what it quoted, or it was refused.
-    Stopped,
-    /// It was cut off by its length.
-    CutOff {
-        /// Titles of the findings that arrived whole.
-        titles: &'r [String],
-    },
+    /// What is wrong with it: the place in it and what was expected.
+    pub(crate) error: &'r str,
 }
 
 /// Asks for the same content in the right form. What the answer must account for does not change.
 pub(crate) fn repair(asked: Repair<'_>) -> Result<Brief, BriefError> {
     let boundary = Boundary::new(asked.nonce)?;
-    let (form, next, shown) = match asked.form {
-        Form::Malformed { error } => (
-            "malformed",
-            1,
-            boundary.data("error", "", error) + &boundary.data("answer", "", asked.answer),
-        ),
-        Form::Stopped => (
-            "without quotes",
-            1,
-            boundary.data("answer", "", asked.answer),
-        ),
-        Form::CutOff { titles } => (
-            "cut off",
-            titles.len() + 1,
-            boundary.data("titles", "", &titles.join("\n"))
-                + &boundary.data("answer", "", asked.answer),
-        ),
-    };
+    let answer =
+        boundary.data("error", "", asked.error) + &boundary.data("answer", "", asked.answer);
     let text = render(
         "repair",
         context! {
-            form,
-            next,
-            answer => shown,
+            answer,
             run => asked.run,
             schema => ANSWER_SCHEMA.trim_end(),
         },

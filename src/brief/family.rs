@@ -33,6 +33,7 @@ pub(super) struct Slots {
 
 impl Family {
     /// Every family.
+    #[cfg(test)]
     pub(crate) const ALL: [Self; 5] = [
         Self::Claude,
         Self::Codex,

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use super::purse::Purse;
 use crate::agents::{self, Agent, Answer, Ask, Event, Failure, FailureKind, Spent};
 use crate::brief::account::verify;
-use crate::brief::again::{Form, Repair, repair};
+use crate::brief::again::{Repair, repair};
 use crate::brief::family::Family;
 use crate::brief::{self, Brief};
 use crate::parse::{self, ParsedReview, Status};
@@ -280,7 +280,7 @@ fn understand(
         nonce: place.nonce,
         family: place.family,
         answer: &answer.text,
-        form: Form::Malformed { error: why },
+        error: why,
     };
     let Ok(repair) = repair(asked) else {
         return Err(no_answer(why.clone(), answer.transcript));
