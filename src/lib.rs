@@ -99,12 +99,14 @@ pub fn run(cli: &Cli) -> ExitCode {
             scope,
             config,
             push,
+            redactions,
             format,
             ..
         }) => {
             let wanted = Wanted {
                 config: *config,
                 push: *push,
+                redactions: *redactions,
                 format: *format,
             };
             commands::explain::run(scope, wanted, &ui)

@@ -274,10 +274,10 @@ impl Snapshot {
     }
 
     /// Writes a file of the brief below `.deep-review/`. Its name is plain, with nothing above it but
-    /// `base/`, `blame/` or `pages/`, and is none that agents load by themselves.
+    /// `base/`, `blame/` or `diff/`, and is none that agents load by themselves.
     pub(crate) fn add_file(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let (dir, file) = match name.split_once('/') {
-            Some((dir @ ("base" | "blame" | "pages"), file)) => (Some(dir), file),
+            Some((dir @ ("base" | "blame" | "diff"), file)) => (Some(dir), file),
             _ => (None, name),
         };
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');

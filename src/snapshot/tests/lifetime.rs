@@ -262,7 +262,7 @@ fn the_brief_s_files_have_plain_names_that_no_agent_loads() {
         "diff.patch",
         "base/0001.txt",
         "blame/0001.txt",
-        "pages/p-1_2.md",
+        "diff/p-1_2.md",
     ] {
         snapshot.add_file(good, b"x").unwrap();
     }

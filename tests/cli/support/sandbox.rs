@@ -30,6 +30,9 @@ const GIT_CONFIG: &str = "[init]\n\tdefaultBranch = main\n[gc]\n\tauto = 0\n[adv
 #[derive(Debug)]
 pub(crate) struct Sandbox {
     root: TempDir,
+    /// Where agents read: a cache below what everybody can write to, such as the usual place for
+    /// temporary files, is refused.
+    cache: TempDir,
 }
 
 /// A repository in a sandbox.
@@ -42,10 +45,24 @@ pub(crate) struct Repo<'s> {
 impl Sandbox {
     /// An empty root with a home in it.
     pub(crate) fn new() -> Self {
+        Self::within(&std::env::temp_dir())
+    }
+
+    /// The same where no directory above is open to everybody: agents load files from there, so no snapshot is
+    /// put below such a one.
+    pub(crate) fn private() -> Self {
+        Self::within(Path::new(env!("CARGO_TARGET_TMPDIR")))
+    }
+
+    fn within(place: &Path) -> Self {
         let sandbox = Self {
             root: tempfile::Builder::new()
                 .prefix("deep-review-test-")
-                .tempdir()
+                .tempdir_in(place)
+                .unwrap(),
+            cache: tempfile::Builder::new()
+                .prefix("cache-")
+                .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
                 .unwrap(),
         };
         for dir in ["home", "config", "state", "tmp"] {
@@ -58,6 +75,11 @@ impl Sandbox {
     /// A place in it.
     pub(crate) fn path(&self, name: impl AsRef<Path>) -> PathBuf {
         self.root.path().join(name)
+    }
+
+    /// A place in its cache.
+    pub(crate) fn cache(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.cache.path().join(name)
     }
 
     /// A program in it, with an environment that holds nothing from outside but the search path.
@@ -156,6 +178,7 @@ impl Sandbox {
         ] {
             environment.push((name.into(), self.path(place).into()));
         }
+        environment.push(("XDG_CACHE_HOME".into(), self.cache.path().into()));
         for (name, value) in [
             ("GIT_CONFIG_NOSYSTEM", "1"),
             ("GIT_TERMINAL_PROMPT", "0"),
