@@ -120,14 +120,14 @@ pub(crate) fn brief(input: &Input<'_>) -> Result<Brief, BriefError> {
     let context = overflow(
         input::context_text(input, &boundary),
         MOST_CONTEXT,
-        "context.txt",
+        "context",
         &boundary,
         &mut files,
     );
     let decisions = overflow(
         input::decisions_text(&input.earlier, &boundary),
         MOST_DECISIONS,
-        "decisions.txt",
+        "decisions",
         &boundary,
         &mut files,
     );
@@ -189,18 +189,21 @@ fn tokens(bytes: usize) -> usize {
     bytes.div_ceil(BYTES_PER_TOKEN)
 }
 
-/// The data itself, or the sentence that names the file it stands in because it is long.
+/// The data itself, or the sentence that names the file it stands in because it is long. The briefs of a
+/// run stand in one place, and each may have other data: the name of the file says which.
 fn overflow(
     data: String,
     most_tokens: usize,
-    name: &str,
+    what: &str,
     boundary: &Boundary<'_>,
     files: &mut Vec<(String, Vec<u8>)>,
 ) -> String {
     if tokens(data.len()) <= most_tokens {
         return data;
     }
-    files.push((name.to_owned(), data.into_bytes()));
+    let digest = blake3::hash(data.as_bytes()).to_hex();
+    let name = format!("{what}-{}.txt", &digest[..8]);
+    files.push((name.clone(), data.into_bytes()));
     boundary.data(
         "file",
         "",

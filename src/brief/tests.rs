@@ -401,7 +401,10 @@ fn long_context_and_decisions_go_into_files() {
         .collect();
     let made = brief(&long).unwrap();
     let names: Vec<&str> = made.files.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names, ["context.txt", "decisions.txt"]);
+    assert!(
+        matches!(names[..], [context, decisions] if context.starts_with("context-") && decisions.starts_with("decisions-")),
+        "{names:?}"
+    );
     for name in names {
         assert!(made.text.contains(&format!("read .deep-review/{name}")));
     }

@@ -79,16 +79,22 @@ pub(super) struct Opened {
 pub(super) struct Shield {
     redactor: Redactor,
     redacts: bool,
+    /// What nobody is given, and why.
+    kept_back: BTreeMap<RepoPath, String>,
 }
 
 impl Shield {
     /// A file as agents may have it.
     pub(super) fn file(&self, path: &RepoPath, text: &[u8]) -> Redacted {
-        match (self.redacts, redact::withheld(path)) {
-            (false, _) => Redacted::Same,
-            (true, Some(why)) => Redacted::Withheld {
+        let why = match redact::withheld(path) {
+            Some(why) if self.redacts => Some(why),
+            _ => self.kept_back.get(path).map(String::as_str),
+        };
+        match (self.redacts, why) {
+            (_, Some(why)) => Redacted::Withheld {
                 why: why.to_owned(),
             },
+            (false, None) => Redacted::Same,
             (true, None) => match self.redactor.redact(path, text) {
                 redaction if redaction.marks.is_empty() => Redacted::Same,
                 redaction => Redacted::Text(redaction.text.into_owned()),
@@ -205,7 +211,15 @@ impl Session {
         let named = self.named_lead().cloned();
         let of_panel = question.counting.panel.agents.iter();
         let readers: Vec<&Agent> = of_panel.chain(&named).collect();
+        // What of the change is kept back is kept out of the snapshot too.
+        let kept_back = question
+            .counting
+            .all_kept_back(question.reading)
+            .into_iter()
+            .map(|file| (file.path, file.why))
+            .collect();
         let shield = Shield {
+            kept_back,
             redactor: Redactor::new(self.store.redaction_key()?),
             // One snapshot serves all: it has secrets only if everybody may see them.
             redacts: readers.iter().any(|agent| agent.redact),
@@ -229,6 +243,9 @@ impl Session {
             },
         )
         .context("cannot write the snapshot that agents read")?;
+        for note in &snapshot.notes {
+            self.warn(note.clone());
+        }
         let before = self.store.spent_on(self.today()).unwrap_or_default();
         Ok(Opened {
             snapshot,

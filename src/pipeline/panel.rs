@@ -11,12 +11,16 @@ use super::reading::{ReadUnit, Reading};
 use super::told::Advice;
 use super::{Reply, Session};
 use crate::agents::{Agent, FailureKind, Spent};
-use crate::brief;
+use crate::brief::{self, input::Excluded};
 use crate::config::Settings;
 use crate::gate::{self, Heard, NotReviewed, OnBudget, Stale};
 use crate::receipt::{AgentSpec, Asked, Receipt};
+use crate::redact;
 use crate::report::{FailedAgent, MissingAgent, Said};
 use crate::units::Excludes;
+
+/// Why an agent is missing that the user enabled and took out of the configuration.
+const NOT_CONFIGURED: &str = "not configured any more";
 
 /// The agents that must answer for a change.
 #[derive(Clone, Debug, Default)]
@@ -194,7 +198,29 @@ impl Counting<'_> {
 
     /// True if a unit may be given to agents, and owes them an answer.
     fn is_sent(&self, unit: &ReadUnit) -> bool {
-        unit.owes_panel() && self.withheld.reason(unit.change.path()).is_none()
+        unit.owes_panel() && self.kept_back(unit).is_none()
+    }
+
+    /// Why a unit is not given to agents although it would owe them an answer.
+    fn kept_back(&self, unit: &ReadUnit) -> Option<String> {
+        let branch = self.withheld.reason(unit.change.path());
+        branch
+            .map(str::to_owned)
+            .or_else(|| Some(format!("never sent: {}", of_secrets(unit)?)))
+    }
+
+    /// The files of the change that are kept back from agents, and why.
+    pub(super) fn all_kept_back(&self, reading: &Reading) -> Vec<Excluded> {
+        let owing = reading.counting().into_iter();
+        owing
+            .filter(|unit| unit.owes_panel())
+            .filter_map(|unit| {
+                Some(Excluded {
+                    why: self.kept_back(unit)?,
+                    path: unit.change.path().clone(),
+                })
+            })
+            .collect()
     }
 
     /// Counts what the panel has read.
@@ -224,10 +250,18 @@ impl Counting<'_> {
                 why,
             };
             if let Some(why) = self.withheld.reason(unit.change.path()) {
+                // The way out first: a line has an end.
                 let why = format!(
-                    "not sent to agents, {why}; it passes once the exclusion is on the base side"
+                    "not sent to agents, and owed until the base side excludes it too: {why}"
                 );
                 lacking.not_reviewed.push(not_reviewed(Vec::new(), why));
+                continue;
+            }
+            if let Some(what) = of_secrets(unit) {
+                lacking.notes.push(format!(
+                    "{:?} is never sent to agents, because it is {what}: the built-in rules alone have read it",
+                    unit.change.path()
+                ));
                 continue;
             }
             let stale = |asked: &Asked| self.is_stale(unit, asked);
@@ -255,13 +289,17 @@ impl Counting<'_> {
                         continue;
                     }
                     let asked = silent.iter().any(|it| missing.contains(&it.agent));
+                    let can_be_asked = |agent: &String| self.configured().any(|it| it == agent);
                     let why = match (needed > self.panel.names.len(), asked) {
                         (true, _) => format!(
                             "{needed} agents must answer, and {} are enabled",
                             self.panel.names.len()
                         ),
                         (false, true) => "not answered for".to_owned(),
-                        (false, false) => "not reviewed yet".to_owned(),
+                        (false, false) if missing.iter().any(can_be_asked) => {
+                            "not reviewed yet".to_owned()
+                        }
+                        (false, false) => NOT_CONFIGURED.to_owned(),
                     };
                     lacking.not_reviewed.push(not_reviewed(missing, why));
                 }
@@ -277,23 +315,29 @@ impl Counting<'_> {
 
     /// Why an agent is missing.
     fn why<'s>(&self, silent: &'s [Silent]) -> impl Fn(&str) -> String + use<'s, '_> {
-        let configured: Vec<&str> = self
-            .panel
-            .specs
-            .iter()
-            .map(|spec| spec.name.as_str())
-            .collect();
         move |agent| {
             if let Some(silent) = silent.iter().find(|it| it.agent == agent) {
                 return silent.why.clone();
             }
-            if configured.contains(&agent) {
+            if self.configured().any(|it| it == agent) {
                 "not asked yet".to_owned()
             } else {
-                "not configured any more".to_owned()
+                NOT_CONFIGURED.to_owned()
             }
         }
     }
+
+    /// The names of those that can be asked.
+    fn configured(&self) -> impl Iterator<Item = &str> {
+        self.panel.specs.iter().map(|spec| spec.name.as_str())
+    }
+}
+
+/// What a file is that nobody may send, whatever is in it; a renamed one also by its old name.
+fn of_secrets(unit: &ReadUnit) -> Option<&'static str> {
+    let sides = [unit.change.old(), unit.change.new()];
+    let mut paths = sides.into_iter().flatten().map(|entry| &entry.path);
+    paths.find_map(redact::withheld)
 }
 
 impl Lacking {

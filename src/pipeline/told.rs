@@ -83,7 +83,8 @@ impl Session {
     pub(super) fn told(&mut self, question: &Question<'_>, snapshot: &Snapshot) -> Result<Told> {
         let target = question.target;
         let newest = self.newest_review(&target.name)?;
-        let excluded = question.reading.not_sent();
+        let mut excluded = question.reading.not_sent();
+        excluded.extend(question.counting.all_kept_back(question.reading));
         Ok(Told {
             round: newest.and_then(|it| it.round).map_or(1, |round| round + 1),
             base: match target.base.commit {

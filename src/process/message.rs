@@ -92,6 +92,9 @@ fn put(bytes: &mut Vec<u8>, text: &OsStr) {
     bytes.extend_from_slice(text.as_bytes());
 }
 
+/// Sent behind a request, before the socket ends: somebody waits.
+pub(super) const HURRY: u8 = b'h';
+
 /// Reads a request; `None` if the other end was gone before it was complete.
 pub(super) fn read_request(mut from: impl Read) -> io::Result<Option<Request>> {
     let mut head = [0; 16];

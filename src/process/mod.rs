@@ -83,7 +83,8 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// The usual time between being asked to end and being killed.
+    /// The usual time between being asked to end and being killed; somebody who interrupts us waits, and
+    /// then it is a second at most.
     pub(crate) const GRACE: Duration = Duration::from_secs(5);
 }
 

@@ -275,7 +275,11 @@ impl Watch<'_> {
             return;
         }
         self.patience = Some(Instant::now() + self.limits.grace + KILLING + SLACK);
-        if let Some(socket) = &self.socket {
+        if let Some(mut socket) = self.socket.as_ref() {
+            if end == End::Interrupted && self.sent == self.request.len() {
+                // Unsaid, it only takes longer.
+                let _ = socket.write(&[message::HURRY]);
+            }
             // The supervisor is gone already, then, which its end of the socket will tell.
             let _ = socket.shutdown(Shutdown::Write);
         }

@@ -4,7 +4,7 @@
 //!
 //! On Linux it is the subreaper of all below it: whoever loses its parent becomes a child of the
 //! supervisor, so that being without children means that nobody is left. The program is asked to end
-//! (TERM, to it alone: it ends its own tools), has its grace, and then everything below is stopped,
+//! (TERM, to it alone: it ends its own tools), has its grace (a second at most if somebody waits), and then everything below is stopped,
 //! killed and reaped until there is no child. That begins when the socket to the other process ends (it
 //! said so or died, even by KILL), on INT, TERM and HUP, and, without asking, when the program has ended.
 //!
@@ -33,6 +33,9 @@ use crate::error::{Exit, HintExt};
 /// How long killing may take before what is left is given up: it is of another user, or stuck in the
 /// kernel.
 pub(super) const KILLING: Duration = Duration::from_secs(30);
+
+/// The longest grace if somebody waits.
+const HURRIED: Duration = Duration::from_secs(1);
 
 /// Does what the process at the other end of standard input asks, and ends when that is done.
 pub(crate) fn serve() -> Result<Exit> {
@@ -174,6 +177,11 @@ impl Watch<'_> {
             }
             if ready[1..].contains(&true) {
                 self.ask_to_end();
+                let grace = if ready[1] && self.is_in_a_hurry() {
+                    grace.min(HURRIED)
+                } else {
+                    grace
+                };
                 let until = Instant::now() + grace;
                 while reaped == Reaped::Nothing && Instant::now() < until {
                     reaped = self.wait_for_reaper(until)?;
@@ -182,6 +190,13 @@ impl Watch<'_> {
             }
         }
         self.kill_the_rest(reaped)
+    }
+
+    /// True if the other process said that somebody waits; to be asked when there is something to read.
+    fn is_in_a_hurry(&self) -> bool {
+        let mut said = [0];
+        let mut socket = self.socket;
+        matches!(socket.read(&mut said), Ok(1)) && said[0] == message::HURRY
     }
 
     /// Kills until nobody is left.

@@ -290,8 +290,6 @@ fn lines_are_given_whole_and_the_last_one_too() {
 #[test]
 fn who_obeys_has_time_to_say_its_last_words() {
     let text = "trap 'echo last; exit 0' TERM; echo ready; while :; do read -rt 1 <> <(:); done";
-    let mut last = false;
-    let interrupt = Interrupt::by_hand().unwrap();
     let limits = Limits {
         grace: PATIENCE,
         ..GENEROUS
@@ -300,17 +298,38 @@ fn who_obeys_has_time_to_say_its_last_words() {
         &companion(),
         &script(text, "x"),
         &limits,
+        &Interrupt::never(),
+        &mut |line| match line {
+            b"ready" => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        },
+    )
+    .unwrap();
+    assert!(ended.stdout.ends_with(b"ready\nlast\n"));
+    assert!(ended.end == End::Stopped && ended.took < PATIENCE);
+}
+
+#[test]
+fn who_does_not_obey_has_no_more_than_a_moment_while_somebody_waits() {
+    let interrupt = Interrupt::by_hand().unwrap();
+    let limits = Limits {
+        grace: PATIENCE,
+        ..GENEROUS
+    };
+    let ended = supervise_by(
+        &companion(),
+        &script("trap '' TERM; echo ready; while :; do sleep 1; done", "x"),
+        &limits,
         &interrupt,
         &mut |line| {
             if line == b"ready" {
                 interrupt.set();
             }
-            last |= line == b"last";
             ControlFlow::Continue(())
         },
     )
     .unwrap();
-    assert!(last && ended.end == End::Interrupted && ended.took < PATIENCE);
+    assert!(ended.end == End::Interrupted && ended.took < PATIENCE);
 }
 
 #[test]

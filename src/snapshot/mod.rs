@@ -274,7 +274,8 @@ impl Snapshot {
     }
 
     /// Writes a file of the brief below `.deep-review/`. Its name is plain, with nothing above it but
-    /// `base/`, `blame/` or `diff/`, and is none that agents load by themselves.
+    /// `base/`, `blame/` or `diff/`, and is none that agents load by themselves. Briefs share files:
+    /// one that was written already may be written again, with the same bytes.
     pub(crate) fn add_file(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let (dir, file) = match name.split_once('/') {
             Some((dir @ ("base" | "blame" | "diff"), file)) => (Some(dir), file),
@@ -293,10 +294,16 @@ impl Snapshot {
             files::private_dirs(&brief, [dir.as_bytes()].into_iter())?;
         }
         let path = brief.join(name);
+        let noted = RepoPath::new(format!("{BRIEF}/{name}"));
+        // Held while it is written: whoever looks for changes meanwhile must not see one.
+        let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
+        if watch.has(&noted) && std::fs::read(&path).is_ok_and(|known| known == bytes) {
+            return Ok(());
+        }
         let written = files::write_new(&path, bytes)
             .with_context(|| format!("cannot write `{}`", path.display()))
             .hint("check the free space, or set XDG_CACHE_HOME to a directory with more")?;
-        self.note(RepoPath::new(format!("{BRIEF}/{name}")), written);
+        watch.add(noted, written);
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,9 @@ use super::{Store, create_private_dir, private, read_plain, refuse_special, repl
 use crate::progress::Progress;
 
 const DIR: &str = "running";
+
+/// Whoever looks whether a review runs has its lock for a moment, which must not count as running it.
+const LOOKED_AT: Duration = Duration::from_millis(500);
 
 /// How far a review in the background is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,7 +61,14 @@ pub(crate) struct Turn {
 impl Store {
     /// Takes on a review; `None` if another process runs this one. What an earlier one left is gone.
     pub(crate) fn run(&self, key: &str) -> anyhow::Result<Option<Running>> {
-        let Some(lock) = self.try_lock(&format!("{key}.lock"))? else {
+        let name = format!("{key}.lock");
+        let mut lock = self.try_lock(&name)?;
+        let until = Instant::now() + LOOKED_AT;
+        while lock.is_none() && Instant::now() < until {
+            std::thread::sleep(LOOKED_AT / 50);
+            lock = self.try_lock(&name)?;
+        }
+        let Some(lock) = lock else {
             return Ok(None);
         };
         let running = Running {

@@ -262,7 +262,7 @@ fn the_brief_s_files_have_plain_names_that_no_agent_loads() {
         "diff.patch",
         "base/0001.txt",
         "blame/0001.txt",
-        "diff/p-1_2.md",
+        "diff/u01-001.txt",
     ] {
         snapshot.add_file(good, b"x").unwrap();
     }
@@ -283,11 +283,15 @@ fn the_brief_s_files_have_plain_names_that_no_agent_loads() {
         "base/AGENTS.md",
         "with blank",
         "-option",
-        "diff.patch",
+        "pages/0001.txt",
         "ü",
     ] {
         assert!(snapshot.add_file(bad, b"x").is_err(), "{bad:?}");
     }
+    // Two agents may be given the same page, and no page is ever replaced.
+    snapshot.add_file("diff.patch", b"x").unwrap();
+    assert!(snapshot.add_file("diff.patch", b"y").is_err());
+    assert_eq!(snapshot.changed(), None);
     assert_eq!(git(&snapshot.path, &["status", "--porcelain"]), "");
     assert_eq!(snapshot.changed(), None);
 }

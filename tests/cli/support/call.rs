@@ -138,6 +138,11 @@ impl Call {
 }
 
 impl Running {
+    /// Its process id, which is also that of its process group.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Ends it at once, as `kill -9` does, and waits until it is gone.
     pub(crate) fn kill(mut self) -> Said {
         // It may have ended by itself already.

@@ -1,5 +1,6 @@
 //! What every test stands on: a sealed-off place, and words that look secret only at run time.
 
+pub(crate) mod agents;
 pub(crate) mod call;
 pub(crate) mod sandbox;
 pub(crate) mod schema;

@@ -201,6 +201,13 @@ impl Sandbox {
     }
 }
 
+impl<'s> Repo<'s> {
+    /// Where it stands.
+    pub(crate) fn sandbox(&self) -> &'s Sandbox {
+        self.sandbox
+    }
+}
+
 impl Repo<'_> {
     /// A place in its worktree.
     pub(crate) fn path(&self, name: impl AsRef<Path>) -> PathBuf {

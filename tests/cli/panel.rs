@@ -1,0 +1,320 @@
+//! The panel: who is asked, about what, what leaves the machine, and what counts as reviewed.
+//! Agents that fail are left to `panel_faults`, pushes and interruptions to `panel_hook`.
+
+use serde_json::Value;
+
+use crate::support::agents::{configured, enabled, has, snapshots, units};
+use crate::support::sandbox::{Repo, Sandbox, write};
+use crate::support::token;
+
+/// A cart with a mistake that no rule knows.
+const CART: &str = "export function total(prices) {\n  return prices.length;\n}\n";
+const SHOP: &str = "export function greet(name) {\n  return \"Hello, \" + name;\n}\n";
+/// The mistake as an agent raises it.
+const FINDING: &str =
+    "cart.js|2|important|The sum counts prices instead of adding them|return prices.length;";
+
+/// A clone with the cart on its branch.
+fn with_cart(sandbox: &Sandbox) -> Repo<'_> {
+    let (repo, _) = sandbox.cloned();
+    repo.commit_file("cart.js", CART);
+    repo
+}
+
+/// Who has read a file, the rules aside.
+fn readers(report: &Value, path: &str) -> Vec<String> {
+    let units = report["targets"][0]["units"].as_array().unwrap();
+    let unit = units.iter().find(|unit| unit["path"] == path).unwrap();
+    let names = unit["read_by"].as_array().into_iter().flatten();
+    names
+        .map(|name| name.as_str().unwrap().to_owned())
+        .filter(|name| name != "rules")
+        .collect()
+}
+
+#[test]
+fn nobody_is_asked_before_the_user_said_so() {
+    let sandbox = Sandbox::new();
+    let repo = with_cart(&sandbox);
+    let [ann] = configured(&sandbox, ["ann"], "");
+    repo.deep_review([""; 0])
+        .code(0)
+        .prints("PASS")
+        .conceals("ann");
+    assert!(ann.asked().is_empty());
+    repo.deep_review(["agents", "enable", "ann"])
+        .code(0)
+        .says("changed files and what it reads around them are sent to");
+    repo.deep_review(["gate"]).code(3);
+    assert!(ann.asked().is_empty());
+    let report = repo.review();
+    assert_eq!(ann.asked().len(), 1);
+    assert_eq!(readers(&report, "cart.js"), ["ann"]);
+    assert!(snapshots(&sandbox).is_empty());
+    // Elsewhere nobody was enabled.
+    let other = sandbox.repo_called("other");
+    other.commit_file("cart.js", CART);
+    other.deep_review(["--commit", "HEAD"]).code(0);
+    assert_eq!(ann.asked().len(), 1);
+}
+
+#[test]
+fn a_repository_names_no_agent() {
+    let sandbox = Sandbox::new();
+    let (repo, _) = sandbox.cloned();
+    let [ann] = configured(&sandbox, ["ann"], "");
+    sandbox.configure("");
+    let table = format!("[review]\nagents = [\"ann\"]\n{}", ann.table());
+    repo.git(["checkout", "-q", "main"]);
+    repo.commit_file(".deep-review.toml", &table);
+    repo.git(["push", "-q", "origin", "main"]);
+    repo.git(["checkout", "-q", "-B", "topic"]);
+    repo.write(".deep-review.toml", format!("{table}# more\n"));
+    repo.commit_file("cart.js", CART);
+    repo.deep_review([""; 0]).conceals("by ann");
+    repo.deep_review(["agents", "enable", "ann"])
+        .code(2)
+        .says("no agent is called `ann`");
+    repo.deep_review(["-a", "ann"]).code(2);
+    assert!(ann.asked().is_empty());
+}
+
+#[test]
+fn an_agent_named_by_hand_is_asked_alone() {
+    let sandbox = Sandbox::new();
+    let repo = with_cart(&sandbox);
+    let [ann, bob] = configured(&sandbox, ["ann", "bob"], "");
+    repo.deep_review(["agents", "enable", "ann"]).code(0);
+    repo.deep_review(["-a", "bob"]).code(0);
+    assert_eq!((ann.asked().len(), bob.asked().len()), (0, 1));
+    repo.deep_review(["-a", "none"]).code(0);
+    assert_eq!((ann.asked().len(), bob.asked().len()), (0, 1));
+    // Bob was not enabled: his word does not answer for Ann.
+    repo.deep_review(["gate"]).code(3);
+}
+
+#[test]
+fn an_agent_that_is_not_configured_any_more_is_missing() {
+    let sandbox = Sandbox::new();
+    let repo = with_cart(&sandbox);
+    let [ann, bob] = enabled(&repo, ["ann", "bob"], "");
+    sandbox.configure(&bob.table());
+    let report = repo.review();
+    let missing = &report["targets"][0]["missing"][0];
+    assert_eq!(missing["agent"], "ann");
+    assert_eq!(missing["why"], "not configured any more");
+    sandbox.configure("");
+    repo.deep_review([""; 0])
+        .code(3)
+        .prints("INCONCLUSIVE")
+        .prints("not configured any more by ann, bob");
+    assert!(ann.asked().is_empty());
+}
+
+#[test]
+fn one_answer_is_enough_and_the_missing_one_is_named() {
+    let sandbox = Sandbox::new();
+    let repo = with_cart(&sandbox);
+    let [_, bob] = enabled(&repo, ["ann", "bob"], "");
+    bob.does("echo 'the quota of this month is used up' >&2; exit 1");
+    let report = repo.review();
+    assert_eq!(report["verdict"]["answer"], "pass");
+    let missing = &report["targets"][0]["missing"][0];
+    assert_eq!(
+        (&missing["agent"], &missing["units"]),
+        (&"bob".into(), &1.into())
+    );
+    let why = missing["why"].as_str().unwrap();
+    assert!(why.contains("the quota of this month is used up"), "{why}");
+    assert_eq!(readers(&report, "cart.js"), ["ann"]);
+}
+
+#[test]
+fn a_quorum_of_two_is_not_met_by_one() {
+    let sandbox = Sandbox::new();
+    let repo = with_cart(&sandbox);
+    let [ann, bob] = enabled(&repo, ["ann", "bob"], "[gate]\nquorum = 2\n");
+    bob.does("exit 1");
+    repo.deep_review([""; 0])
+        .code(3)
+        .prints("INCONCLUSIVE")
+        .prints("bob");
+    bob.does("answer");
+    repo.deep_review([""; 0])
+        .code(0)
+        .prints("PASS: 1 file by the built-in rules and ann, bob");
+    assert_eq!((ann.asked().len(), bob.asked().len()), (1, 2));
+}
+
+#[test]
+fn a_spent_limit_is_said_and_has_a_policy_of_its_own() {
+    const LIMIT: &str = "[limits]\ntokens = 10\n";
+    let sandbox = Sandbox::new();
+    let repo = with_cart(&sandbox);
+    let [ann] = enabled(&repo, ["ann"], LIMIT);
+    let said = repo.deep_review([""; 0]).code(3).prints("INCONCLUSIVE");
+    said.prints("limits.tokens = 10");
+    sandbox.configure(&format!(
+        "{}{LIMIT}[gate]\non_budget = \"rules-only\"\n",
+        ann.table()
+    ));
+    repo.deep_review([""; 0])
+        .code(0)
+        .prints("NOT REVIEWED by agents: 1 file");
+    assert!(ann.asked().is_empty());
+}
+
+#[test]
+fn what_was_read_is_not_asked_for_again() {
+    let sandbox = Sandbox::new();
+    let (repo, _) = sandbox.cloned();
+    let [ann] = enabled(&repo, ["ann"], "");
+    repo.commit_file("cart.js", CART);
+    repo.commit_file("shop.js", SHOP);
+    repo.deep_review([""; 0]).code(0);
+    assert_eq!(units(&ann.asked()[0]), ["cart.js", "shop.js"]);
+    let again = |how: &str| {
+        let report = repo.review();
+        assert_eq!(report["verdict"]["answer"], "pass", "{how}");
+        assert_eq!(readers(&report, "cart.js"), ["ann"], "{how}");
+        assert_eq!(ann.asked().len(), 1, "{how}");
+    };
+    again("as it is");
+    repo.git(["commit", "-q", "--amend", "-m", "Say it better"]);
+    again("amended");
+    repo.git(["reset", "-q", "--soft", "main"]);
+    repo.commit("Both in one");
+    again("squashed");
+    repo.git(["checkout", "-q", "main"]);
+    repo.commit_file("other.js", "export const other = 1;\n");
+    repo.git(["push", "-q", "origin", "main"]);
+    repo.git(["checkout", "-q", "topic"]);
+    repo.git(["rebase", "-q", "main"]);
+    again("rebased");
+
+    repo.commit_file("shop.js", SHOP.replace("Hello", "Welcome"));
+    repo.deep_review([""; 0]).code(0);
+    let asked = ann.asked();
+    assert_eq!(asked.len(), 2);
+    assert_eq!(units(&asked[1]), ["shop.js"]);
+    assert!(!asked[1].contains("prices.length"), "{}", asked[1]);
+    repo.deep_review(["--fresh"]).code(0);
+    assert_eq!(units(&ann.asked()[2]), ["cart.js", "shop.js"]);
+}
+
+#[test]
+fn a_finding_holds_the_change_until_somebody_decides() {
+    let sandbox = Sandbox::new();
+    let repo = with_cart(&sandbox);
+    let [ann] = enabled(&repo, ["ann"], "");
+    ann.raises(FINDING);
+    repo.deep_review([""; 0])
+        .code(1)
+        .prints("The sum counts prices instead of adding them")
+        .prints("cart.js:2");
+    repo.deep_review(["gate"]).code(1);
+    let words = ["resolve", "I1", "--as", "accepted-risk", "-m", "two items"];
+    repo.deep_review(words).code(0);
+    repo.deep_review(["gate"]).code(0);
+    repo.deep_review([""; 0]).code(0);
+    assert_eq!(ann.asked().len(), 1);
+}
+
+#[test]
+fn a_change_in_pages_is_read_by_everybody() {
+    let sandbox = Sandbox::new();
+    let (repo, _) = sandbox.cloned();
+    let [ann, bob] = enabled(&repo, ["ann", "bob"], "");
+    for name in ["long.js", "longer.js"] {
+        let lines = (0..2000).map(|n| format!("export const item_{n} = {n} + {n};\n"));
+        repo.write(name, lines.collect::<String>());
+    }
+    repo.commit("Much");
+    let report = repo.review();
+    for agent in [&ann, &bob] {
+        assert!(agent.asked()[0].contains("diff/u01-001.txt"));
+    }
+    assert_eq!(readers(&report, "long.js"), ["ann", "bob"]);
+    assert_eq!(readers(&report, "longer.js"), ["ann", "bob"]);
+}
+
+#[test]
+fn what_only_the_branch_excludes_is_not_sent_and_stays_owed() {
+    let sandbox = Sandbox::new();
+    let (repo, _) = sandbox.cloned();
+    let [ann] = enabled(&repo, ["ann"], "");
+    ann.does("cp -R . \"$asked/snapshot\"; answer");
+    repo.write(".deep-review.toml", "[review]\nexclude = [\"plans/**\"]\n");
+    repo.write("plans/merger.txt", "we buy the corner shop\n");
+    repo.commit_file("cart.js", CART);
+    repo.deep_review([""; 0])
+        .code(3)
+        .prints("plans/merger.txt")
+        .prints("not sent to agents, and owed until the base side excludes it too");
+    assert_eq!(units(&ann.asked()[0]), [".deep-review.toml", "cart.js"]);
+    assert!(!has(&ann.path("asked-1"), "we buy the corner shop"));
+    assert!(ann.asked()[0].contains("plans/merger.txt: excluded by"));
+}
+
+#[test]
+fn files_of_secrets_are_never_sent() {
+    let sandbox = Sandbox::new();
+    let (repo, _) = sandbox.cloned();
+    let [ann] = enabled(&repo, ["ann"], "");
+    ann.does("cp -R . \"$asked/snapshot\"; answer");
+    repo.write("shop.env.txt", "harmless\n");
+    repo.write(".env", "GREETING=hello-from-the-shop\n");
+    repo.write("deploy/server.key", "not even base64, but nobody looks\n");
+    repo.commit_file("cart.js", CART);
+    let said = repo.deep_review([""; 0]);
+    assert!(said.stdout.contains("never sent to agents"), "{said}");
+    assert_eq!(units(&ann.asked()[0]), ["cart.js", "shop.env.txt"]);
+    for text in ["hello-from-the-shop", "but nobody looks"] {
+        assert!(!has(&ann.path("asked-1"), text), "{text}");
+    }
+    // What can't be read by agents does not hold the change for ever.
+    assert!(!said.stdout.contains("INCONCLUSIVE"), "{said}");
+}
+
+#[test]
+fn secrets_are_cut_out_of_all_that_is_sent() {
+    let sandbox = Sandbox::new();
+    let (repo, _) = sandbox.cloned();
+    let [ann] = enabled(&repo, ["ann"], "");
+    ann.does("cp -R . \"$asked/snapshot\"; answer");
+    let (old, new, beside) = (token::amazon(1), token::amazon(2), token::amazon(3));
+    repo.git(["checkout", "-q", "main"]);
+    repo.write("cart.js", format!("const key = \"{old}\";\n{CART}"));
+    repo.write("beside.js", format!("const other = \"{beside}\";\n"));
+    repo.commit("Begin badly");
+    repo.git(["push", "-q", "origin", "main"]);
+    repo.git(["checkout", "-q", "-B", "topic"]);
+    repo.commit_file("cart.js", format!("const key = \"{new}\";\n{CART}"));
+    let said = repo.deep_review([""; 0]).code(1);
+    assert!(ann.asked()[0].contains("[REDACTED:"));
+    assert!(has(&ann.path("asked-1/snapshot"), "[REDACTED:"));
+    for secret in [&old, &new, &beside] {
+        assert!(!has(&ann.path("asked-1"), secret));
+        assert!(!has(&repo.store(""), secret));
+    }
+    said.conceals(&new);
+}
+
+#[test]
+fn a_reviewer_reads_a_repository_of_its_own() {
+    let sandbox = Sandbox::new();
+    let repo = with_cart(&sandbox);
+    let [ann] = enabled(&repo, ["ann"], "");
+    ann.does(
+        "git log --format=%s -1 >\"$asked/log\"; git status --short >\"$asked/status\"; \
+         git rev-parse --show-toplevel >\"$asked/top\"; answer",
+    );
+    repo.write("not-committed.js", "only here");
+    write(&sandbox.path("home/.gitconfig"), "[user]\n\tname = Ada\n");
+    repo.deep_review([""; 0]).code(0);
+    assert_eq!(ann.wrote(1, "log"), "Write cart.js\n");
+    assert_eq!(ann.wrote(1, "status"), "");
+    let top = ann.wrote(1, "top");
+    let cache = sandbox.cache("").canonicalize().unwrap();
+    assert!(top.starts_with(cache.to_str().unwrap()), "{top}");
+}
