@@ -128,6 +128,12 @@ pub(crate) struct ReviewArgs {
     /// Changed code is sent to where it runs. `none` asks nobody but the built-in rules.
     #[arg(short, long = "agent", value_name = "AGENT")]
     pub(crate) agents: Vec<String>,
+    /// Let this agent check what the others found and write the report's prose; `none` is nobody
+    ///
+    /// Without it the first agent that answered leads, unless `review.lead` says otherwise. Changed code
+    /// is sent to where it runs.
+    #[arg(long, value_name = "AGENT")]
+    pub(crate) lead: Option<String>,
     /// Ask nobody: show what would be sent to whom
     #[arg(long)]
     pub(crate) dry_run: bool,

@@ -1,5 +1,5 @@
 //! The story, top to bottom: a scope becomes change sets, their units are read or remembered, what was
-//! raised is joined with what was decided, and the gate answers.
+//! raised is checked by the lead and joined with what was decided, and the gate answers.
 //!
 //! The slow way asks agents for what is missing and writes the store; the fast way only reads it.
 
@@ -10,7 +10,10 @@ mod foreseen;
 mod gathering;
 mod joining;
 mod known;
+mod leading;
+mod led;
 mod memo;
+mod narrating;
 mod opinions;
 mod panel;
 mod proposed;
@@ -47,6 +50,7 @@ pub(crate) use session::{InForce, Session, Stands};
 use asking::Question;
 use gathering::Gathering;
 use joining::Joined;
+use led::Led;
 use opinions::{New, Opinions};
 use panel::{Answers, Lacking, Panel};
 use reading::{ReadUnit, Reading};
@@ -111,6 +115,7 @@ struct Seen<'k> {
     reading: &'k Reading,
     opinions: &'k Opinions,
     panel: &'k Panel,
+    led: &'k Led,
     lacking: Lacking,
     answers: &'k Answers,
 }
@@ -143,7 +148,10 @@ impl Session {
     ) -> Result<Report> {
         let panel = self.panel()?;
         let ingredients = match replies {
-            [] => self.ingredients(scope, &[panel.names.join("\n").as_bytes()]),
+            [] => {
+                let who = [panel.names.join("\n"), format!("{:?}", self.lead)];
+                self.ingredients(scope, &[who[0].as_bytes(), who[1].as_bytes()])
+            }
             _ => None,
         };
         if let Some(ingredients) = &ingredients
@@ -155,6 +163,8 @@ impl Session {
         let decisions = self.decisions()?;
         let mut gathering = Gathering::new(&decisions);
         let mut record = Record::new(replies);
+        // Prose is about one change.
+        let alone = targets.len() == 1;
         for mut target in targets {
             let change_set = self.change_set(&target)?;
             target.notes.extend(change_set.notes.iter().cloned());
@@ -176,7 +186,7 @@ impl Session {
                 decisions: &decisions,
                 asking,
             };
-            let answers = self.ask_panel(&question, &mut remembered);
+            let (mut answers, mut opened) = self.ask_panel(&question, &mut remembered);
             let new = New {
                 replies,
                 panel: &answers.receipts,
@@ -185,17 +195,28 @@ impl Session {
             let opinions =
                 self.opinions(&target, &reading, &in_force.settings, &remembered, new)?;
             remembered.receipts.extend_from_slice(&answers.receipts);
+            let mut joined = joined(&in_force, &reading, &opinions);
+            let led = self.lead(&question, &opinions, &mut joined, &mut answers, &mut opened);
+            let mut lacking = counting.lacking(&reading, &remembered, &answers.silent);
+            lacking.notes.extend(led.notes.iter().cloned());
             let seen = Seen {
                 target: &target,
                 in_force: &in_force,
                 reading: &reading,
                 opinions: &opinions,
-                lacking: counting.lacking(&reading, &remembered, &answers.silent),
+                lacking,
                 panel: &panel,
+                led: &led,
                 answers: &answers,
             };
             record.add(&seen);
-            self.gather(&mut gathering, seen, asking)?;
+            self.gather(&mut gathering, seen, joined, asking)?;
+            if alone {
+                self.narrate(&question, &led, &mut gathering, &mut opened);
+            }
+            if let Some(opened) = opened {
+                self.close(opened);
+            }
         }
         let mut raw = replies.to_vec();
         raw.append(&mut gathering.raw);
@@ -228,6 +249,7 @@ impl Session {
             opinions,
             panel,
             lacking,
+            led: _,
             answers: _,
         } = seen;
         let settings = &in_force.settings;

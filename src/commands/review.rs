@@ -17,6 +17,7 @@ pub(crate) fn run(arguments: &ReviewArgs, ui: &Ui) -> Result<Exit> {
     let replies = handed_in::replies(&arguments.reviews)?;
     let mut session = Session::open()?;
     session.ask_only(&arguments.agents)?;
+    session.let_lead(arguments.lead.as_deref())?;
     let asking = if arguments.fresh {
         Asking::Everything
     } else {

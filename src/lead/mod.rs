@@ -242,7 +242,7 @@ fn wish(verified: &Verified) -> String {
         Verdict::Downgrade => format!("call it {}", with_article(verified.severity)),
         Verdict::Drop if verified.ground == Ground::None => "drop it".to_owned(),
         Verdict::Drop => format!("drop it ({})", ground(verified.ground)),
-        Verdict::Move => format!("move it to {}", place(verified.to)),
+        Verdict::Move => format!("call it a {}", verified.to.name()),
     }
 }
 
@@ -264,16 +264,5 @@ fn ground(ground: Ground) -> &'static str {
         Ground::Duplicate => "another finding says it",
         Ground::Declined => "it was declined",
         Ground::NoEffect => "nothing observable follows",
-    }
-}
-
-fn place(to: MoveTo) -> &'static str {
-    match to {
-        MoveTo::Nowhere => "nowhere",
-        MoveTo::Design => "design",
-        MoveTo::Limitation => "limitations",
-        MoveTo::Testing => "testing",
-        MoveTo::Docs => "documentation",
-        MoveTo::PreExisting => "what was there before",
     }
 }

@@ -122,6 +122,20 @@ pub(crate) enum MoveTo {
     PreExisting,
 }
 
+impl MoveTo {
+    /// What it is called in a report.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Nowhere => "nowhere",
+            Self::Design => "design observation",
+            Self::Limitation => "acknowledged limitation",
+            Self::Testing => "testing gap",
+            Self::Docs => "documentation gap",
+            Self::PreExisting => "design observation (there before the change)",
+        }
+    }
+}
+
 /// The prose of the report.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct LeadNarrative {

@@ -12,7 +12,7 @@ use super::panel::{Answers, Counting, Silent};
 use super::purse::Purse;
 use super::reading::Reading;
 use super::replies::{Heard, digest};
-use super::seats::{Ended, Place, Room, seat_all};
+use super::seats::{Ended, Place, Room, Wants, seat_all};
 use super::told::Told;
 use super::{Asking, InForce, Reply, Session};
 use crate::agents::{Agent, AgentKind, FailureKind};
@@ -21,6 +21,7 @@ use crate::brief::family::Family;
 use crate::brief::input::{BriefUnit, UnitKind};
 use crate::brief::shards::{Budget, shards};
 use crate::brief::{self, Brief};
+use crate::config::Limits;
 use crate::diff::{Change, RepoPath, unified};
 use crate::env;
 use crate::git::ReadLimits;
@@ -30,7 +31,9 @@ use crate::process::Interrupt;
 use crate::receipt::Asked;
 use crate::redact::{self, Mark, Redactor};
 use crate::rules::{PathKind, path_kind};
-use crate::snapshot::{self, Patience, Plan, Redacted, Snapshot, SnapshotLimits, UnitPages};
+use crate::snapshot::{
+    self, Patience, Plan, Redact, Redacted, Snapshot, SnapshotLimits, UnitPages,
+};
 use crate::store::Turn;
 
 /// A shard is filled up to so many tokens; a unit alone may have more.
@@ -56,25 +59,95 @@ pub(super) struct Question<'q> {
     pub(super) asking: Asking,
 }
 
+/// What all questions about one target share: made for whoever is asked first, taken down after the last.
+pub(super) struct Opened {
+    /// What agents read.
+    pub(super) snapshot: Snapshot,
+    /// What takes secrets out of what they are given.
+    pub(super) shield: Shield,
+    /// What may be spent.
+    pub(super) purse: Purse,
+    /// When everything is to be over.
+    pub(super) deadline: Instant,
+    /// Whether the user wants to stop.
+    pub(super) interrupt: Interrupt,
+    /// Nobody else asks meanwhile.
+    _turn: Option<Turn>,
+}
+
+/// Takes secrets out of what agents are given, if anybody among them may not see them.
+pub(super) struct Shield {
+    redactor: Redactor,
+    redacts: bool,
+    /// What nobody is given, and why.
+    kept_back: BTreeMap<RepoPath, String>,
+}
+
+impl Shield {
+    /// A file as agents may have it.
+    pub(super) fn file(&self, path: &RepoPath, text: &[u8]) -> Redacted {
+        let why = match redact::withheld(path) {
+            Some(why) if self.redacts => Some(why),
+            _ => self.kept_back.get(path).map(String::as_str),
+        };
+        match (self.redacts, why) {
+            (_, Some(why)) => Redacted::Withheld {
+                why: why.to_owned(),
+            },
+            (false, None) => Redacted::Same,
+            (true, None) => match self.redactor.redact(path, text) {
+                redaction if redaction.marks.is_empty() => Redacted::Same,
+                redaction => Redacted::Text(redaction.text.into_owned()),
+            },
+        }
+    }
+
+    /// A text that is not from a file.
+    pub(super) fn text(&self, text: &str) -> String {
+        if self.redacts {
+            self.redactor.redact_text(text).into_owned()
+        } else {
+            text.to_owned()
+        }
+    }
+}
+
+impl Opened {
+    /// What the seats of one round of questions share.
+    pub(super) fn room<'o>(&'o self, limits: &Limits, redact: &'o Redact<'o>) -> Room<'o> {
+        Room {
+            snapshot: &self.snapshot,
+            purse: &self.purse,
+            deadline: self.deadline,
+            idle: limits.idle,
+            parallel: limits.parallel,
+            interrupt: &self.interrupt,
+            redact,
+        }
+    }
+}
+
 /// The units each agent is to read, by their place among those that count.
 pub(super) type Wanted = Vec<(usize, Vec<usize>)>;
 
 impl Session {
     /// Asks the agents of the panel for what they have not read. What they said is remembered at once;
-    /// what keeps all of them from being asked is each one's failure.
+    /// what keeps all of them from being asked is each one's failure. What they shared is left open for
+    /// further questions.
     pub(super) fn ask_panel(
         &mut self,
         question: &Question<'_>,
         remembered: &mut Remembered,
-    ) -> Answers {
+    ) -> (Answers, Option<Opened>) {
         let asks = matches!(question.asking, Asking::Missing | Asking::Everything);
         if !asks || question.wanted(remembered).is_empty() {
-            return Answers::default();
+            return (Answers::default(), None);
         }
         self.ask_in_turn(question, remembered)
             .unwrap_or_else(|error| {
                 let why = format!("not asked: {error:#}");
-                Answers::of_nobody(question.counting, FailureKind::NoAnswer, &why)
+                let kind = FailureKind::NoAnswer;
+                (Answers::of_nobody(question.counting, kind, &why), None)
             })
     }
 
@@ -82,15 +155,13 @@ impl Session {
         &mut self,
         question: &Question<'_>,
         remembered: &mut Remembered,
-    ) -> Result<Answers> {
+    ) -> Result<(Answers, Option<Opened>)> {
         let interrupt = Interrupt::on_signals()?;
         let Some((turn, waited)) = self.turn(&interrupt)? else {
             self.interrupted = true;
-            return Ok(Answers::of_nobody(
-                question.counting,
-                FailureKind::Interrupted,
-                "interrupted",
-            ));
+            let kind = FailureKind::Interrupted;
+            let answers = Answers::of_nobody(question.counting, kind, "interrupted");
+            return Ok((answers, None));
         };
         if waited {
             // Whoever had the turn may have asked for the same.
@@ -98,15 +169,21 @@ impl Session {
         }
         let unread = question.wanted(remembered);
         if unread.is_empty() {
-            return Ok(Answers::default());
+            return Ok((Answers::default(), None));
         }
-        let answers = self.ask(question, &unread, &interrupt);
-        drop(turn);
-        answers
+        let opened = self.open_snapshot(question, interrupt, turn)?;
+        let answers = match self.ask(question, &unread, &opened) {
+            Ok(answers) => answers,
+            Err(error) => {
+                self.close(opened);
+                return Err(error);
+            }
+        };
+        Ok((answers, Some(opened)))
     }
 
     /// Waits until no other process asks about this repository; `None` if interrupted.
-    fn turn(&mut self, interrupt: &Interrupt) -> Result<Option<(Option<Turn>, bool)>> {
+    pub(super) fn turn(&mut self, interrupt: &Interrupt) -> Result<Option<(Option<Turn>, bool)>> {
         let mut waited = false;
         loop {
             match self.store.turn() {
@@ -124,40 +201,30 @@ impl Session {
         }
     }
 
-    fn ask(
+    /// Makes what agents read, for everybody of the panel and for a lead that was named.
+    pub(super) fn open_snapshot(
         &mut self,
         question: &Question<'_>,
-        wanted: &Wanted,
-        interrupt: &Interrupt,
-    ) -> Result<Answers> {
-        let redactor = Redactor::new(self.store.redaction_key()?);
-        let agents = &question.counting.panel.agents;
-        let asked = || wanted.iter().map(|(agent, _)| &agents[*agent]);
-        // One snapshot serves all: it has secrets only if everybody may see them.
-        let redacts = asked().any(|agent| agent.redact);
+        interrupt: Interrupt,
+        turn: Option<Turn>,
+    ) -> Result<Opened> {
+        let named = self.named_lead().cloned();
+        let of_panel = question.counting.panel.agents.iter();
+        let readers: Vec<&Agent> = of_panel.chain(&named).collect();
         // What of the change is kept back is kept out of the snapshot too.
-        let kept_back: BTreeMap<RepoPath, String> = question
+        let kept_back = question
             .counting
             .all_kept_back(question.reading)
             .into_iter()
             .map(|file| (file.path, file.why))
             .collect();
-        let redact = |path: &RepoPath, text: &[u8]| {
-            let why = match redact::withheld(path) {
-                Some(why) if redacts => Some(why),
-                _ => kept_back.get(path).map(String::as_str),
-            };
-            match (redacts, why) {
-                (_, Some(why)) => Redacted::Withheld {
-                    why: why.to_owned(),
-                },
-                (false, None) => Redacted::Same,
-                (true, None) => match redactor.redact(path, text) {
-                    redaction if redaction.marks.is_empty() => Redacted::Same,
-                    redaction => Redacted::Text(redaction.text.into_owned()),
-                },
-            }
+        let shield = Shield {
+            kept_back,
+            redactor: Redactor::new(self.store.redaction_key()?),
+            // One snapshot serves all: it has secrets only if everybody may see them.
+            redacts: readers.iter().any(|agent| agent.redact),
         };
+        let redact = |path: &RepoPath, text: &[u8]| shield.file(path, text);
         let cache = env::cache_dir()?;
         if let Err(error) = snapshot::sweep(&cache) {
             self.warn(format!("an old snapshot could not be removed: {error:#}"));
@@ -171,7 +238,7 @@ impl Session {
                 base: question.target.base.commit,
                 target: None,
                 redact: &redact,
-                files: asked().any(|agent| !agent.kind.is_api()),
+                files: readers.iter().any(|agent| !agent.kind.is_api()),
                 limits: SnapshotLimits::default(),
             },
         )
@@ -179,15 +246,44 @@ impl Session {
         for note in &snapshot.notes {
             self.warn(note.clone());
         }
+        let before = self.store.spent_on(self.today()).unwrap_or_default();
+        Ok(Opened {
+            snapshot,
+            purse: Purse::new(&self.limits, before),
+            shield,
+            deadline: Instant::now() + self.limits.wall,
+            interrupt,
+            _turn: turn,
+        })
+    }
+
+    /// Takes down what questions about a target shared.
+    pub(super) fn close(&mut self, opened: Opened) {
+        self.interrupted |= opened.interrupt.is_set();
+        if let Err(error) = opened.snapshot.remove() {
+            self.warn(format!("the snapshot could not be removed: {error:#}"));
+        }
+    }
+
+    fn ask(
+        &mut self,
+        question: &Question<'_>,
+        wanted: &Wanted,
+        opened: &Opened,
+    ) -> Result<Answers> {
+        let agents = &question.counting.panel.agents;
+        let snapshot = &opened.snapshot;
+        let redact = |path: &RepoPath, text: &[u8]| opened.shield.file(path, text);
+        let redactor = &opened.shield.redactor;
         let mut units: BTreeSet<usize> = BTreeSet::new();
         units.extend(wanted.iter().flat_map(|(_, units)| units));
-        let units = self.units_to_read(question, &units, &snapshot, &redact, &redactor)?;
-        let told = self.told(question, &snapshot)?;
+        let units = self.units_to_read(question, &units, snapshot, &redact, redactor)?;
+        let told = self.told(question, snapshot)?;
         let run = Run {
             question,
             told: &told,
             units: &units,
-            snapshot: &snapshot,
+            snapshot,
             nonce: random_hex(16)?,
         };
         let mut places = Vec::new();
@@ -201,27 +297,13 @@ impl Session {
                 });
             }
         }
-        let today = self.today();
-        let purse = Purse::new(&self.limits, self.store.spent_on(today).unwrap_or_default());
-        let room = Room {
-            snapshot: &snapshot,
-            purse: &purse,
-            deadline: Instant::now() + self.limits.wall,
-            idle: self.limits.idle,
-            parallel: self.limits.parallel,
-            interrupt,
-            redact: &redact,
-        };
+        let room = opened.room(&self.limits, &redact);
         let listener = std::mem::replace(&mut self.listener, Box::new(crate::progress::Unheard));
         let listening = listener.as_ref();
         let mut heard = |ended: Ended| self.hear(question, &run, &places, ended, &mut answers);
         seat_all(&places, &room, listening, &mut heard);
         self.listener = listener;
-        drop(places);
-        if let Err(error) = snapshot.remove() {
-            self.warn(format!("the snapshot could not be removed: {error:#}"));
-        }
-        self.interrupted |= interrupt.is_set();
+        self.interrupted |= opened.interrupt.is_set();
         Ok(answers)
     }
 
@@ -431,7 +513,7 @@ impl<'r> Run<'r> {
                 brief,
                 nonce: &self.nonce,
                 family: family(agent.kind),
-                again: Box::new(move |ids| self.again(agent, &own, ids).ok()),
+                wants: Wants::Review(Box::new(move |ids| self.again(agent, &own, ids).ok())),
                 home,
             });
         }
@@ -512,7 +594,7 @@ fn id_of(index: usize) -> String {
     format!("u{:02}", index + 1)
 }
 
-fn family(kind: AgentKind) -> Family {
+pub(super) fn family(kind: AgentKind) -> Family {
     match kind {
         AgentKind::Claude => Family::Claude,
         AgentKind::Codex => Family::Codex,
@@ -533,7 +615,7 @@ fn kind_of(kind: PathKind) -> UnitKind {
     }
 }
 
-fn random_hex(bytes: usize) -> Result<String> {
+pub(super) fn random_hex(bytes: usize) -> Result<String> {
     let mut random = vec![0; bytes];
     getrandom::fill(&mut random)
         .map_err(|error| anyhow::anyhow!("{error}"))

@@ -64,10 +64,12 @@ fn raw_findings(report: &Report) -> Vec<RawFinding> {
         }
     });
     let observed = report.observations.iter().flat_map(|it| it.members.clone());
+    let moved = report.moved.iter().flat_map(|it| it.members.clone());
     let answered = |raw: &RawFinding| report.failed.iter().all(|it| it.agent != raw.agent);
     let dropped = report.dropped.iter().flat_map(|it| it.members.clone());
     of_findings
         .chain(observed)
+        .chain(moved)
         .chain(dropped.filter(answered))
         .collect()
 }

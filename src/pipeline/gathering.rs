@@ -6,23 +6,30 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 
 use super::joining::Joined;
+use super::panel::Answers;
 use super::{Asking, Reply, Seen, Session};
 use crate::agents::Spent;
 use crate::ledger::Decision;
 use crate::receipt::AgentSpec;
 use crate::report::{
-    self, AgentReport, FailedAgent, NothingOwed, Positions, Report, Said, TargetReport,
+    self, AgentReport, FailedAgent, Narrative, NothingOwed, Positions, Report, Said, TargetReport,
 };
 
 /// A report that is not finished.
 pub(super) struct Gathering<'d> {
     decisions: &'d [Decision],
-    agents: Vec<AgentReport>,
-    targets: Vec<TargetReport>,
+    /// Who took part.
+    pub(super) agents: Vec<AgentReport>,
+    /// What was gathered so far.
+    pub(super) targets: Vec<TargetReport>,
     positions: Positions,
-    aside: Joined,
+    /// What became no finding.
+    pub(super) aside: Joined,
     failed: Vec<FailedAgent>,
-    said: Vec<Said>,
+    /// What was said besides findings.
+    pub(super) said: Vec<Said>,
+    /// The lead's prose.
+    pub(super) narrative: Option<Narrative>,
     spent: BTreeMap<String, (AgentSpec, Spent)>,
     /// The replies of the panel, byte for byte.
     pub(super) raw: Vec<Reply>,
@@ -42,18 +49,31 @@ impl<'d> Gathering<'d> {
             aside: Joined::default(),
             failed: Vec::new(),
             said: Vec::new(),
+            narrative: None,
             spent: BTreeMap::new(),
             raw: Vec::new(),
+        }
+    }
+
+    /// Adds what asking one agent took.
+    pub(super) fn add_spent(&mut self, spec: &AgentSpec, answers: &Answers) {
+        if let Some(spent) = answers.spent.get(&spec.name) {
+            self.spent
+                .entry(spec.name.clone())
+                .or_insert_with(|| (spec.clone(), Spent::default()))
+                .1
+                .add(spent);
         }
     }
 }
 
 impl Session {
-    /// Adds a target that was read.
+    /// Adds a target that was read, with what its raw findings came to.
     pub(super) fn gather(
         &mut self,
         gathering: &mut Gathering<'_>,
         seen: Seen<'_>,
+        mut joined: Joined,
         asking: Asking,
     ) -> Result<()> {
         let Seen {
@@ -78,18 +98,12 @@ impl Session {
                 gathering.said.push(said.clone());
             }
         }
-        for spec in &seen.panel.specs {
-            if let Some(spent) = seen.answers.spent.get(&spec.name) {
-                gathering
-                    .spent
-                    .entry(spec.name.clone())
-                    .or_insert_with(|| (spec.clone(), Spent::default()))
-                    .1
-                    .add(spent);
-            }
+        let of_panel = |spec: &AgentSpec| seen.panel.specs.contains(spec);
+        let lead = seen.led.spec.iter().filter(|spec| !of_panel(spec));
+        for spec in seen.panel.specs.iter().chain(lead) {
+            gathering.add_spent(spec, seen.answers);
         }
         gathering.raw.extend(seen.answers.raw.iter().cloned());
-        let mut joined = super::joined(in_force, reading, opinions);
         let findings = std::mem::take(&mut joined.findings);
         let mut report = self.judge(
             seen,
@@ -145,11 +159,13 @@ impl Session {
             targets: gathering.targets,
             said: gathering.said,
             observations: gathering.aside.observations,
+            moved: gathering.aside.moved,
             dropped: gathering.aside.dropped,
             maybe_same: gathering.aside.maybe_same,
             failed: gathering.failed,
             fates: Vec::new(),
             retro: Vec::new(),
+            narrative: gathering.narrative,
             nothing,
             warnings: self.take_warnings(),
         }

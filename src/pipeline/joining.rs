@@ -9,7 +9,7 @@ use crate::finding::{
     Anchor, Checked, Finding, FindingId, Kind, Location, Member, RULES, RawFinding, Voices,
 };
 use crate::ledger;
-use crate::report::{Dropped, MaybeSame, Observation};
+use crate::report::{Dropped, MaybeSame, Moved, Observation};
 
 /// What a target's raw findings came to.
 #[derive(Debug, Default)]
@@ -18,6 +18,8 @@ pub(super) struct Joined {
     pub(super) findings: Vec<Finding>,
     /// What was there before.
     pub(super) observations: Vec<Observation>,
+    /// What the lead moved out of the findings.
+    pub(super) moved: Vec<Moved>,
     /// What counts for nothing.
     pub(super) dropped: Vec<Dropped>,
     /// What may be the same.
@@ -25,6 +27,39 @@ pub(super) struct Joined {
 }
 
 impl Joined {
+    /// Puts the findings in report order.
+    pub(super) fn sort(&mut self) {
+        self.findings.sort_by(|a, b| {
+            (b.severity, &a.locations, &a.rule, &a.id).cmp(&(
+                a.severity,
+                &b.locations,
+                &b.rule,
+                &b.id,
+            ))
+        });
+    }
+
+    /// Names the findings anew that may be the same, once raw findings have changed places; what has
+    /// become one finding is no question any more.
+    pub(super) fn name_again(&mut self) {
+        let findings = &self.findings;
+        self.maybe_same.retain_mut(|maybe| {
+            for (id, member) in maybe.findings.iter_mut().zip(&maybe.members) {
+                let has = |finding: &&Finding| {
+                    let mut members = finding.voices.members.iter();
+                    members.any(|raw| Member::of(raw) == *member)
+                };
+                if let Some(finding) = findings.iter().find(has) {
+                    *id = Some(finding.id.clone());
+                } else if id.is_some() {
+                    *id = None;
+                }
+            }
+            let [one, other] = &maybe.findings;
+            one.is_none() || one != other
+        });
+    }
+
     /// Adds what another target's raw findings came to, each thing once.
     pub(super) fn take_over(&mut self, other: Self) {
         fn add<T: PartialEq>(to: &mut Vec<T>, from: Vec<T>) {
@@ -35,6 +70,7 @@ impl Joined {
             }
         }
         add(&mut self.observations, other.observations);
+        add(&mut self.moved, other.moved);
         add(&mut self.dropped, other.dropped);
         add(&mut self.maybe_same, other.maybe_same);
     }
@@ -103,9 +139,7 @@ pub(super) fn join(facts: Vec<Finding>, opinions: &Opinions) -> Joined {
         // What a rule says twice of one line are two findings still.
         joined.findings.extend(of_rules.cloned());
     }
-    joined.findings.sort_by(|a, b| {
-        (b.severity, &a.locations, &a.rule, &a.id).cmp(&(a.severity, &b.locations, &b.rule, &b.id))
-    });
+    joined.sort();
     for seen in &consolidation.observations {
         let told_by = said[&seen.told_by].0;
         joined.observations.push(Observation {
@@ -222,6 +256,14 @@ fn opinion(
         anchor,
         voices: voices(found, said),
     }
+}
+
+/// What one raw finding would be without any other; `None` for what was there before the change.
+pub(super) fn alone(raw: &RawFinding, check: &Checked, anchor: &Anchor) -> Option<Finding> {
+    let consolidation = consolidate(std::slice::from_ref(raw), &Settings::default());
+    let said: Said<'_> = [(Member::of(raw), (raw, Some(check), Some(anchor)))].into();
+    let found = consolidation.findings.first()?;
+    Some(opinion(found, &said, &mut BTreeSet::new()))
 }
 
 /// Short comments have no title: then their first line is one.

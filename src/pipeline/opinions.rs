@@ -225,7 +225,7 @@ impl Session {
 }
 
 /// What grounding asks for about these findings.
-fn tree_for<'r>(
+pub(super) fn tree_for<'r>(
     repo: &'r Repo,
     target: &Target,
     changes: Vec<Change>,
@@ -425,7 +425,7 @@ fn relocated(raw: &RawFinding, path: &RepoPath, then: &[u32], now: &[u32]) -> Ra
 }
 
 /// A finding as the code has it: its places resolved, its kind as it is treated.
-fn grounded(mut raw: RawFinding, evidence: &Evidence) -> RawFinding {
+pub(super) fn grounded(mut raw: RawFinding, evidence: &Evidence) -> RawFinding {
     for (location, checked) in raw.locations.iter_mut().zip(&evidence.places) {
         if let Some(place) = &checked.place {
             *location = place.clone();
@@ -436,7 +436,7 @@ fn grounded(mut raw: RawFinding, evidence: &Evidence) -> RawFinding {
 }
 
 /// Each sentence once: several places may have the same to say.
-fn sentences(evidence: &Evidence) -> Vec<String> {
+pub(super) fn sentences(evidence: &Evidence) -> Vec<String> {
     let mut sentences: Vec<String> = Vec::new();
     for sentence in evidence.sentences() {
         if !sentences.contains(&sentence) {
@@ -469,7 +469,7 @@ pub(super) fn code_of(evidence: &Evidence, tree: &TargetTree<'_>) -> Option<Anch
 }
 
 /// The code of a finding; of one about nothing that is there, the path it names.
-fn anchor(raw: &RawFinding, evidence: &Evidence, tree: &TargetTree<'_>) -> Anchor {
+pub(super) fn anchor(raw: &RawFinding, evidence: &Evidence, tree: &TargetTree<'_>) -> Anchor {
     code_of(evidence, tree).unwrap_or_else(|| Anchor {
         path: raw
             .locations

@@ -7,6 +7,7 @@ use anyhow::Result;
 use jiff::Timestamp;
 
 use super::Session;
+use super::narrating::proposed;
 use crate::config::Settings;
 use crate::consolidate::{self, consolidate};
 use crate::context::{self, Context};
@@ -34,7 +35,9 @@ impl Session {
         let mut raw = Vec::new();
         for (id, report) in self.reviews()? {
             // What was said before is in the review of that round.
-            for of_agent in report.said.iter().filter(|said| said.round.is_none()) {
+            let of_lead = report.narrative.as_ref().and_then(proposed);
+            let of_agents = report.said.iter().filter(|said| said.round.is_none());
+            for of_agent in of_agents.chain(&of_lead) {
                 let found = proposals::proposals(&of_agent.sections.proposals);
                 for (nth, text) in found.into_iter().enumerate() {
                     if raw.len() == MOST {

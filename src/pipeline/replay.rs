@@ -8,10 +8,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::gathering::Gathering;
+use super::led::{LeadAnswer, Led, Site};
 use super::opinions::Remembered;
 use super::panel::{Answers, Panel, Silent};
 use super::session::rule_set;
-use super::{Asking, Reply, Seen, Session};
+use super::{Asking, Reply, Seen, Session, joined};
 use crate::diff::Oid;
 use crate::error::HintExt;
 use crate::finding::RawFinding;
@@ -62,6 +63,12 @@ struct TargetRecord {
     /// As receipts know them.
     #[serde(default)]
     specs: Vec<AgentSpec>,
+    /// Who led.
+    #[serde(default)]
+    lead: Option<AgentSpec>,
+    /// What was said by whoever led.
+    #[serde(default)]
+    led: Vec<LeadAnswer>,
     /// Who did not.
     #[serde(default)]
     silent: Vec<Silent>,
@@ -100,6 +107,7 @@ impl Record {
             opinions,
             panel,
             answers,
+            led,
             ..
         } = seen;
         let hex = |id: &Oid| id.to_string();
@@ -129,6 +137,8 @@ impl Record {
             receipts: opinions.remembered.clone(),
             panel: panel.names.clone(),
             specs: panel.specs.clone(),
+            lead: led.spec.clone(),
+            led: led.about_findings(),
             silent: answers.silent.clone(),
         });
     }
@@ -265,6 +275,20 @@ impl Session {
                 silent: kept.silent.clone(),
                 ..Answers::default()
             };
+            let led = Led {
+                spec: kept.lead.clone(),
+                answers: kept.led.clone(),
+                notes: Vec::new(),
+            };
+            let site = Site {
+                target,
+                reading: &reading,
+                in_force: &in_force,
+                decisions,
+                specs: &kept.specs,
+            };
+            let mut joined = joined(&in_force, &reading, &opinions);
+            self.apply_led(&site, &opinions, &mut joined, &led)?;
             let seen = Seen {
                 target,
                 in_force: &in_force,
@@ -272,9 +296,10 @@ impl Session {
                 opinions: &opinions,
                 lacking: counting.lacking(&reading, &remembered, &kept.silent),
                 panel: &panel,
+                led: &led,
                 answers: &answers,
             };
-            self.gather(&mut gathering, seen, Asking::Missing)?;
+            self.gather(&mut gathering, seen, joined, Asking::Missing)?;
         }
         let mut report = self.report_of(gathering, &stored.scope, stored.nothing.clone());
         report.id.clone_from(&stored.id);
@@ -284,6 +309,7 @@ impl Session {
         report.millis = stored.millis;
         report.agents.clone_from(&stored.agents);
         report.warnings.clone_from(&stored.warnings);
+        report.narrative.clone_from(&stored.narrative);
         let earlier = stored.said.iter().filter(|said| said.round.is_some());
         report.said.extend(earlier.cloned());
         report.complete();

@@ -33,11 +33,27 @@ pub(super) struct Place<'a> {
     pub(super) nonce: &'a str,
     /// How it works.
     pub(super) family: Family,
-    /// Makes the brief that asks for these units once more.
-    pub(super) again: Again<'a>,
+    /// What it is asked for.
+    pub(super) wants: Wants<'a>,
     /// Its private directory.
     pub(super) home: PathBuf,
 }
+
+/// What an agent is asked for.
+pub(super) enum Wants<'a> {
+    /// A review; the function makes the brief that asks for units once more.
+    Review(Again<'a>),
+    /// The word of the lead.
+    Lead {
+        /// The JSON schema of its answer.
+        schema: &'static str,
+        /// How many findings an answer adds, or why it can't be read.
+        check: Check<'a>,
+    },
+}
+
+/// Tells whether an answer can be read.
+pub(super) type Check<'a> = Box<dyn Fn(&str) -> Result<usize, String> + Send + Sync + 'a>;
 
 /// Makes the brief that asks for units, by their ids, once more; `None` if there can be none.
 pub(super) type Again<'a> = Box<dyn Fn(&[String]) -> Option<Brief> + Send + Sync + 'a>;
@@ -76,6 +92,8 @@ pub(super) struct Ended {
     pub(super) seat: usize,
     /// What was understood; several if it was asked again.
     pub(super) replies: Vec<Understood>,
+    /// What was answered to anything but the wish for a review, and how many findings it adds.
+    pub(super) words: Option<(String, usize)>,
     /// Units it left out in the end, and why.
     pub(super) missing: Vec<(String, String)>,
     /// Why there is no more, if it failed.
@@ -145,10 +163,10 @@ fn listen(
                 listener.changed(progress, seat);
             }
             Ok(Word::Ended(ended)) => {
-                let findings = ended
-                    .replies
-                    .iter()
+                let of_replies = ended.replies.iter();
+                let findings = of_replies
                     .map(|reply| reply.review.findings.len())
+                    .chain(ended.words.iter().map(|(_, findings)| *findings))
                     .sum();
                 let millis = ended.spent.millis;
                 let seat = ended.seat;
@@ -176,7 +194,10 @@ fn listen(
 
 fn seat_of(place: &Place<'_>) -> Seat {
     Seat {
-        agent: place.agent.name.clone(),
+        agent: match &place.wants {
+            Wants::Review(_) => place.agent.name.clone(),
+            Wants::Lead { .. } => format!("{} (lead)", place.agent.name),
+        },
         part: place.part,
         units: place.brief.expects.units.len(),
         state: SeatState::Waiting,
@@ -190,6 +211,7 @@ fn crashed(seat: usize) -> Ended {
     Ended {
         seat,
         replies: Vec::new(),
+        words: None,
         missing: Vec::new(),
         failure: Some(Failure {
             kind: FailureKind::NoAnswer,
@@ -206,18 +228,43 @@ fn work(seat: usize, place: &Place<'_>, room: &Room<'_>, tell: &Sender<Word>) ->
     let mut ended = Ended {
         seat,
         replies: Vec::new(),
+        words: None,
         missing: Vec::new(),
         failure: None,
         spent: Spent::default(),
     };
-    if let Err(failure) = read(place, room, tell, &mut ended) {
+    let worked = match &place.wants {
+        Wants::Review(again) => read(place, again, room, tell, &mut ended),
+        Wants::Lead { check, .. } => lead(place, check, room, tell, &mut ended),
+    };
+    if let Err(failure) = worked {
         ended.failure = Some(failure);
     }
     ended
 }
 
+/// Asks for the word of the lead. It is not asked again for another form: the review has its findings
+/// without it.
+fn lead(
+    place: &Place<'_>,
+    check: &Check<'_>,
+    room: &Room<'_>,
+    tell: &Sender<Word>,
+    ended: &mut Ended,
+) -> Result<(), Failure> {
+    let answer = put(place, room, tell, ended, &place.brief)?;
+    match check(&answer.text) {
+        Ok(findings) => {
+            ended.words = Some((answer.text, findings));
+            Ok(())
+        }
+        Err(why) => Err(no_answer(why, answer.transcript)),
+    }
+}
+
 fn read(
     place: &Place<'_>,
+    again: &Again<'_>,
     room: &Room<'_>,
     tell: &Sender<Word>,
     ended: &mut Ended,
@@ -238,7 +285,7 @@ fn read(
         return Ok(());
     }
     let ids: Vec<String> = ended.missing.iter().map(|(id, _)| id.clone()).collect();
-    let Some(again) = (place.again)(&ids) else {
+    let Some(again) = again(&ids) else {
         return Ok(());
     };
     // Nobody is harmed if it goes unheard.
@@ -337,7 +384,10 @@ fn put(
     let ask = Ask {
         text: &brief.text,
         static_prefix: brief.static_prefix_len,
-        schema: Some(brief::ANSWER_SCHEMA),
+        schema: Some(match place.wants {
+            Wants::Review(_) => brief::ANSWER_SCHEMA,
+            Wants::Lead { schema, .. } => schema,
+        }),
         snapshot: &room.snapshot.path,
         home: &place.home,
         commits: (&head, base.as_deref().unwrap_or_default()),

@@ -27,6 +27,9 @@ use crate::report::{NothingOwed, Report, to_json};
 use crate::rules::{RuleLevel, RuleSet};
 use crate::store::{ReviewId, Store};
 
+/// The word for no agent.
+pub(super) const NOBODY: &str = "none";
+
 /// What is open while one command runs.
 pub(crate) struct Session {
     /// The repository.
@@ -41,6 +44,8 @@ pub(crate) struct Session {
     pub(crate) limits: Limits,
     /// The agents to ask in this run, if they were named.
     pub(crate) named_agents: Option<Vec<String>>,
+    /// The lead of this run, if one was named: an agent, or `none`.
+    pub(crate) lead: Option<String>,
     /// Whether the user interrupted it.
     pub(crate) interrupted: bool,
     /// Who is told how far agents have come.
@@ -102,6 +107,7 @@ impl Session {
             agents: config::agents(user.as_ref())?,
             limits: config::limits(user.as_ref())?,
             named_agents: None,
+            lead: None,
             interrupted: false,
             listener: Box::new(Unheard),
             user,
@@ -121,7 +127,7 @@ impl Session {
             return Ok(());
         }
         let mut asked: Vec<String> = Vec::new();
-        for name in names.iter().filter(|name| *name != "none") {
+        for name in names.iter().filter(|name| *name != NOBODY) {
             self.agent(name)?;
             if !asked.contains(name) {
                 asked.push(name.clone());
@@ -129,6 +135,21 @@ impl Session {
         }
         self.named_agents = Some(asked);
         Ok(())
+    }
+
+    /// Lets this agent lead this run; `none` is nobody.
+    pub(crate) fn let_lead(&mut self, name: Option<&str>) -> Result<()> {
+        if let Some(name) = name.filter(|name| *name != NOBODY) {
+            self.agent(name)?;
+        }
+        self.lead = name.map(str::to_owned);
+        Ok(())
+    }
+
+    /// The agent that was named to lead this run.
+    pub(super) fn named_lead(&self) -> Option<&Agent> {
+        let name = self.lead.as_deref()?;
+        self.agents.iter().find(|agent| agent.name == name)
     }
 
     /// The agent of a name.
@@ -153,6 +174,7 @@ impl Session {
             agents: Vec::new(),
             limits: Limits::default(),
             named_agents: None,
+            lead: None,
             interrupted: false,
             listener: Box::new(Unheard),
             user: None,

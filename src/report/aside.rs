@@ -4,10 +4,30 @@
 use serde::{Deserialize, Serialize};
 
 use crate::finding::{Checked, FindingId, Location, Member, RawFinding};
+use crate::parse::verdicts::MoveTo;
 
 /// What was there before the change: worth knowing, and not the change's to mend.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Observation {
+    /// One line.
+    pub(crate) title: String,
+    /// What is wrong.
+    pub(crate) body: String,
+    /// Where it stands.
+    pub(crate) locations: Vec<Location>,
+    /// The raw findings that state it.
+    pub(crate) members: Vec<RawFinding>,
+    /// What checking them gave, in the same order.
+    pub(crate) evidence: Vec<Checked>,
+}
+
+/// A problem that the lead moved out of the findings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Moved {
+    /// Where it belongs.
+    pub(crate) place: MoveTo,
+    /// Why.
+    pub(crate) reason: String,
     /// One line.
     pub(crate) title: String,
     /// What is wrong.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Report;
 use crate::finding::{Action, Finding, FindingId, Member, RULES, RawFinding, Severity};
+use crate::parse::verdicts::MoveTo;
 
 /// Where one raw finding ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +47,13 @@ pub(crate) enum End {
         /// Its title in the report.
         observed: String,
     },
+    /// The lead moved it out of the findings.
+    Moved {
+        /// Where to.
+        place: MoveTo,
+        /// Why.
+        reason: String,
+    },
     /// It counts for nothing.
     Dropped {
         /// Why.
@@ -84,7 +92,7 @@ pub(crate) fn voices_of(finding: &Finding) -> Vec<(Member, Option<Severity>, &st
 }
 
 /// Where each raw finding of a report ended: findings in report order, then observations, then what
-/// was dropped.
+/// was moved, then what was dropped.
 pub(super) fn fates(report: &Report) -> Vec<Fate> {
     let mut fates = Vec::new();
     for standing in report.findings() {
@@ -128,6 +136,13 @@ pub(super) fn fates(report: &Report) -> Vec<Fate> {
             observed: seen.title.clone(),
         };
         fates.extend(seen.members.iter().map(|raw| aside(raw, observed())));
+    }
+    for moved in &report.moved {
+        let away = || End::Moved {
+            place: moved.place,
+            reason: moved.reason.clone(),
+        };
+        fates.extend(moved.members.iter().map(|raw| aside(raw, away())));
     }
     for dropped in &report.dropped {
         let counts_for_nothing = || End::Dropped {

@@ -8,16 +8,20 @@
 //! - `sarif`: the findings, for code scanning
 //! - `voices`: what agents said, for people at a terminal
 //! - `aside`: what raw findings came to that are no findings
+//! - `narrative`: the lead's prose
+//! - `contested`: what the lead says against findings that stand
 //! - `header`, `excerpt`: facts about the change, and the code that findings are about
 //! - `fates`, `retro`: where each raw finding ended, and what each agent was worth; computed
 
 mod aside;
+mod contested;
 mod excerpt;
 mod fates;
 mod header;
 mod json;
 mod listing;
 mod markdown;
+mod narrative;
 mod retro;
 #[cfg(test)]
 mod sample;
@@ -38,13 +42,14 @@ use crate::ledger::State;
 use crate::parse::Sections;
 use crate::units::Class;
 
-pub(crate) use aside::{Dropped, FailedAgent, MaybeSame, MissingAgent, Observation};
+pub(crate) use aside::{Dropped, FailedAgent, MaybeSame, MissingAgent, Moved, Observation};
 pub(crate) use excerpt::Excerpt;
 pub(crate) use fates::{End, Fate};
 pub(crate) use header::{CommitLine, Counts, Recommendation, RepoName, RoundReport, repo_name};
 pub(crate) use json::{harmless_json, to_json};
 pub(crate) use listing::{finding_page, findings_page};
 pub(crate) use markdown::{Original, markdown};
+pub(crate) use narrative::Narrative;
 pub(crate) use retro::AgentRetro;
 pub(crate) use sarif::sarif;
 pub(crate) use terminal::{push_page, review_page};
@@ -93,6 +98,9 @@ pub(crate) struct Report {
     /// What agents say was there before the change.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) observations: Vec<Observation>,
+    /// What the lead moved out of the findings.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) moved: Vec<Moved>,
     /// What agents said and counts for nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) dropped: Vec<Dropped>,
@@ -108,6 +116,9 @@ pub(crate) struct Report {
     /// What each agent was worth. Computed from the rest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) retro: Vec<AgentRetro>,
+    /// The lead's prose, if one was asked and answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) narrative: Option<Narrative>,
     /// Refs that owe nothing, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) nothing: Vec<NothingOwed>,

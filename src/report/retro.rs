@@ -10,6 +10,7 @@ use super::{Counts, Report, Standing};
 use crate::diff::RepoPath;
 use crate::finding::RULES;
 use crate::ledger::{Resolution, State};
+use crate::parse::verdicts::MoveTo;
 use crate::units::Class;
 
 /// One agent's column of the retro table.
@@ -101,7 +102,10 @@ fn column(report: &Report, fates: &[Fate], findings: &[&Standing], name: &str) -
         match &fate.end {
             End::Observation { .. } => column.observations += 1,
             End::Dropped { .. } => column.dropped += 1,
-            End::Finding { .. } => {}
+            End::Moved { place, .. } if matches!(place, MoveTo::Design | MoveTo::PreExisting) => {
+                column.observations += 1;
+            }
+            End::Finding { .. } | End::Moved { .. } => {}
         }
         if let Some((from, to)) = fate.regraded() {
             let side = if to < from {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::{
-    AgentReport, BaseReport, CommitLine, Dropped, Excerpt, FailedAgent, Observation, Positions,
-    Report, Said, Standing, TargetReport, UnitReport,
+    AgentReport, BaseReport, CommitLine, Dropped, Excerpt, FailedAgent, Moved, Narrative,
+    Observation, Positions, Report, Said, Standing, TargetReport, UnitReport,
 };
 use crate::agents::Spent;
 use crate::diff::RepoPath;
@@ -17,6 +17,10 @@ use crate::finding::{
 use crate::gate::{NotReviewed, Verdict};
 use crate::ledger::{Resolution, State};
 use crate::parse::Sections;
+use crate::parse::verdicts::{
+    AgentNote, CommitNote, DesignNote, DocNote, Limitation, MoveTo, NoteScope, NoteSort, Proposal,
+    ProposalAction, ProposalTarget, TestNote,
+};
 use crate::units::Class;
 
 /// What the words of a text are drawn from: prose, code, and whatever could pass for something else.
@@ -215,11 +219,31 @@ pub(crate) fn report(seed: u64) -> Report {
         *id
     };
     let mut observations = Vec::new();
+    let mut moved = Vec::new();
     let mut dropped = Vec::new();
     for name in ["claude", "codex", "gemini.2"].into_iter().take(asked) {
         if dice.maybe() {
             let raw = dice.raw(name, 100 + next(&mut ids, name));
             observations.push(Observation {
+                title: raw.title.clone(),
+                body: raw.body.clone(),
+                locations: raw.locations.clone(),
+                members: vec![raw],
+                evidence: Vec::new(),
+            });
+        }
+        if dice.maybe() {
+            let raw = dice.raw(name, 100 + next(&mut ids, name));
+            let places = [
+                MoveTo::Design,
+                MoveTo::Limitation,
+                MoveTo::Testing,
+                MoveTo::Docs,
+                MoveTo::PreExisting,
+            ];
+            moved.push(Moved {
+                place: *dice.one(&places),
+                reason: dice.text(),
                 title: raw.title.clone(),
                 body: raw.body.clone(),
                 locations: raw.locations.clone(),
@@ -282,11 +306,13 @@ pub(crate) fn report(seed: u64) -> Report {
             })
             .collect(),
         observations,
+        moved,
         dropped,
         maybe_same: Vec::new(),
         failed: Vec::new(),
         fates: Vec::new(),
         retro: Vec::new(),
+        narrative: dice.maybe().then(|| narrative(dice)),
         nothing: Vec::new(),
         warnings: vec![dice.words(4)],
     };
@@ -389,6 +415,47 @@ fn standing(
         state: state(dice),
         without_evidence: dice.below(5) == 0,
         excerpts,
+    }
+}
+
+fn narrative(dice: &mut Dice) -> Narrative {
+    Narrative {
+        agent: "claude".to_owned(),
+        summary: dice.text(),
+        design: vec![DesignNote {
+            sort: NoteSort::Concern,
+            scope: NoteScope::InScope,
+            text: dice.text(),
+            from: vec!["I1".to_owned()],
+        }],
+        tests: vec![TestNote {
+            text: dice.text(),
+            ids: Vec::new(),
+        }],
+        docs: vec![DocNote {
+            text: dice.text(),
+            path: dice.text(),
+        }],
+        commits: vec![CommitNote {
+            sha: "3333333333".to_owned(),
+            text: dice.text(),
+        }],
+        limitations: vec![Limitation {
+            path: dice.text(),
+            quote: dice.text(),
+            text: dice.text(),
+        }],
+        agents: vec![AgentNote {
+            agent: "codex".to_owned(),
+            text: dice.text(),
+        }],
+        proposals: vec![Proposal {
+            target: ProposalTarget::Context,
+            action: ProposalAction::Add,
+            path: dice.text(),
+            text: dice.text(),
+            because: "I1".to_owned(),
+        }],
     }
 }
 

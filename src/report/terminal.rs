@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::listing::{place, said_by, short, state_words, style_of};
-use super::{Report, Standing, TargetReport, UnitReport, voices};
+use super::{Report, Standing, TargetReport, UnitReport, contested, voices};
 use crate::finding::{RULES, Severity};
 use crate::gate::{NotReviewed, Verdict};
 use crate::ledger::State;
@@ -192,6 +192,7 @@ fn finding_entry(page: &mut Page, standing: &Standing, width: usize) {
         page.prose(Style::Plain, 6, width.min(100), &explanation);
     }
     voices::evidence(page, finding, width);
+    contested::word(page, finding, width);
     page.line(
         Style::Faint,
         cut(&format!("      {}", said_by(finding)), width),
@@ -231,6 +232,10 @@ fn push_entry(standing: &Standing, width: usize) -> Page {
         .put(Style::Strong, cut(&finding.title, room))
         .put(Style::Faint, who)
         .end();
+    if let Some(words) = contested::contested(finding) {
+        let words = cut(&words, width.saturating_sub(10));
+        page.put(Style::Faint, format!("          {words}")).end();
+    }
     if let State::Open { lapsed: Some(why) } = &standing.state {
         page.put(
             Style::Faint,

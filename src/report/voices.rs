@@ -80,6 +80,20 @@ pub(super) fn aside(page: &mut Page, report: &Report, width: usize) {
         }
         more(page, report.maybe_same.len());
     }
+    if !report.moved.is_empty() {
+        page.end()
+            .line(Style::Strong, "Moved out of the findings by the lead");
+        for moved in report.moved.iter().take(LISTED) {
+            let words = format!(
+                "  {}: {}: {}",
+                moved.title,
+                moved.place.name(),
+                moved.reason
+            );
+            page.line(Style::Plain, cut(&words, width));
+        }
+        more(page, report.moved.len());
+    }
     if !report.dropped.is_empty() {
         page.end().line(Style::Strong, "Dropped");
         for dropped in report.dropped.iter().take(LISTED) {

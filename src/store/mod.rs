@@ -7,10 +7,12 @@
 //! - `seal`: the per-user secret and the MAC
 //! - `lines`: sealed JSON lines, appended under the lock, with torn tails cut off
 //! - `receipts`, `ledger`, `reviews`: what is kept, one file each
+//! - `leads`: what leads said about findings
 //! - `running`: reviews in the background
 //! - `panels`: which agents may read a repository, kept beside the secret
 //! - `verdicts`: verdicts of states that were met before, and whether the store is still in one
 
+mod leads;
 mod ledger;
 mod lines;
 mod panels;

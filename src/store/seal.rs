@@ -20,6 +20,7 @@ pub(super) enum Purpose {
     Review,
     Record,
     Verdict,
+    Lead,
 }
 
 impl Purpose {
@@ -30,6 +31,7 @@ impl Purpose {
             Self::Review => "review",
             Self::Record => "record",
             Self::Verdict => "verdict",
+            Self::Lead => "lead",
         }
     }
 }

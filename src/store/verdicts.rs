@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::seal::Purpose;
-use super::{Store, create_private_dir, ledger, read_plain, receipts};
+use super::{Store, create_private_dir, leads, ledger, read_plain, receipts};
 
 const DIR: &str = "verdicts";
 /// How many are kept: about as many as there are branches somebody works on.
@@ -25,8 +25,8 @@ const LARGEST: usize = 16 << 20;
 /// How much of the end of a growing file is looked at, besides its size and times.
 const TAIL: u64 = 4096;
 
-/// What the store held at one moment, as far as verdicts are made from it: the decisions, and the
-/// receipts. Receipts are told by size, times and the last lines, because there may be many.
+/// What the store held at one moment, as far as verdicts are made from it: the decisions, the receipts,
+/// and what leads said. The latter are told by size, times and the last lines, because there may be many.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StoreState(Hash);
 
@@ -83,7 +83,7 @@ impl Store {
         let decisions = read_plain(&self.dir.join(ledger::FILE))?.unwrap_or_default();
         hasher.update(&(decisions.len() as u64).to_le_bytes());
         hasher.update(&decisions);
-        for file in [receipts::FILE, receipts::HANDED_IN] {
+        for file in [receipts::FILE, receipts::HANDED_IN, leads::FILE] {
             stamp(&self.dir.join(file), &mut hasher)?;
         }
         Ok(StoreState(hasher.finalize()))

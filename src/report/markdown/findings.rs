@@ -6,8 +6,9 @@ use std::fmt::Write as _;
 use super::blocks;
 use super::escape::{code, fenced, line, path, prose, title};
 use super::head::short;
-use crate::finding::{Finding, Kind, Location, Severity};
+use crate::finding::{Finding, Kind, LeadWord, Location, Severity, Stance};
 use crate::ledger::State;
+use crate::report::contested::accepting;
 use crate::report::fates::voices_of;
 use crate::report::listing::state_words;
 use crate::report::{Excerpt, Report, Standing};
@@ -160,6 +161,13 @@ fn footing(standing: &Standing) -> String {
     if let State::Open { lapsed: Some(why) } = &standing.state {
         lines.push(format!("- Open again: {}", line(why)));
     }
+    if let Some(word) = &finding.voices.lead {
+        lines.push(format!("- {}", lead_says(word)));
+        if standing.state.is_open() {
+            let command = accepting(finding);
+            lines.extend(command.map(|it| format!("- To accept the lead's word: {}", code(&it))));
+        }
+    }
     if standing.without_evidence {
         lines.push("- Without evidence: it does not block.".to_owned());
     }
@@ -197,6 +205,23 @@ fn footing(standing: &Standing) -> String {
         lines.push(format!("- Severity: {}", line(why)));
     }
     lines.join("\n")
+}
+
+/// What the lead says, and what came of it.
+fn lead_says(word: &LeadWord) -> String {
+    let (who, reason) = (line(&word.agent), line(&word.reason));
+    match word.stance {
+        Stance::Confirmed => {
+            format!("Lead ({who}): confirmed, with code that stands there: {reason}")
+        }
+        Stance::Kept => format!("Lead ({who}): kept: {reason}"),
+        Stance::Downgraded | Stance::Raised => format!("Lead ({who}): regraded: {reason}"),
+        Stance::Contested => format!(
+            "**Contested**: the lead ({who}) would {}, and its word alone is not enough: {reason}",
+            line(&word.wants)
+        ),
+        Stance::Added => format!("Raised by the lead ({who}): {reason}"),
+    }
 }
 
 fn facts(standing: &Standing) -> String {

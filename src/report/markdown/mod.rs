@@ -4,12 +4,14 @@
 //! - `escape`: foreign text made harmless
 //! - `head`: the table of facts
 //! - `findings`: one finding, with its code, its words and its evidence
+//! - `lead`: the lead's prose
 //! - `sections`: what agents said besides findings
 //! - `retro`: what each agent was worth, and where each raw finding ended
 
 mod escape;
 mod findings;
 mod head;
+mod lead;
 mod retro;
 mod sections;
 #[cfg(test)]

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::blocks;
 use super::escape::{code, line};
 use super::head::duration;
+use super::{blocks, lead};
 use crate::report::{AgentRetro, End, Fate, Report};
 
 /// How many tools are named.
@@ -32,11 +32,11 @@ pub(super) fn retro(report: &Report) -> String {
             )
         })
         .collect();
-    blocks(
-        failed
-            .into_iter()
-            .chain([table(&report.retro), reconciliation(report)]),
-    )
+    blocks(failed.into_iter().chain([
+        lead::agents(report),
+        table(&report.retro),
+        reconciliation(report),
+    ]))
 }
 
 fn table(columns: &[AgentRetro]) -> String {
@@ -150,6 +150,7 @@ fn goal(fate: &Fate) -> String {
     match &fate.end {
         End::Finding { position, .. } => position.clone(),
         End::Observation { .. } => "design observation".to_owned(),
+        End::Moved { place, .. } => place.name().to_owned(),
         End::Dropped { .. } => "dropped".to_owned(),
     }
 }
@@ -176,6 +177,11 @@ fn change(fate: &Fate) -> Option<String> {
         },
         End::Observation { .. } => Some(format!(
             "- {who} ({told}): → design observation: it was there before the change"
+        )),
+        End::Moved { place, reason } => Some(format!(
+            "- {who} ({told}): → {}: {}",
+            place.name(),
+            line(reason)
         )),
         End::Dropped { reason } => Some(format!("- {who} ({told}): dropped: {}", line(reason))),
     }

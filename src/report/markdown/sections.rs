@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::escape::{code, code_cell, line, path, prose};
 use super::findings::{declined, place};
-use super::{blocks, head};
+use super::{blocks, head, lead};
 use crate::finding::RULES;
 use crate::parse::Sections;
 use crate::report::{Counts, Observation, Report, Standing, UnitReport};
@@ -16,7 +16,11 @@ const FILES: usize = 500;
 
 /// What the change is, what stands, and the agents' own summaries.
 pub(super) fn summary(report: &Report) -> String {
-    blocks([facts(report), of_agents(report, |it| &it.summary)])
+    blocks([
+        facts(report),
+        lead::summary(report),
+        of_agents(report, |it| &it.summary),
+    ])
 }
 
 fn facts(report: &Report) -> String {
@@ -89,7 +93,11 @@ pub(super) fn design(report: &Report) -> String {
             before.join("\n")
         )
     };
-    blocks([before, of_agents(report, |it| &it.design)])
+    blocks([
+        before,
+        lead::design(report),
+        of_agents(report, |it| &it.design),
+    ])
 }
 
 fn observation(seen: &Observation) -> String {
@@ -124,15 +132,24 @@ pub(super) fn said(report: &Report) -> Vec<(&'static str, String)> {
     };
     let acknowledged = of_agents(report, |it| &it.acknowledged);
     vec![
-        ("## Testing Assessment", of_agents(report, |it| &it.testing)),
+        (
+            "## Testing Assessment",
+            blocks([lead::testing(report), of_agents(report, |it| &it.testing)]),
+        ),
         (
             "## Documentation Assessment",
-            of_agents(report, |it| &it.documentation),
+            blocks([
+                lead::documentation(report),
+                of_agents(report, |it| &it.documentation),
+            ]),
         ),
-        ("## Commit Structure", of_agents(report, |it| &it.commits)),
+        (
+            "## Commit Structure",
+            blocks([lead::commits(report), of_agents(report, |it| &it.commits)]),
+        ),
         (
             "## Acknowledged Limitations",
-            blocks([acknowledged, declined, prior]),
+            blocks([lead::limitations(report), acknowledged, declined, prior]),
         ),
         (
             "## Unresolved Feedback",
@@ -269,7 +286,10 @@ pub(super) fn notes(report: &Report) -> String {
             )
         })
         .collect();
-    let proposals = of_agents(report, |it| &it.proposals);
+    let proposals = blocks([
+        lead::proposals(report),
+        of_agents(report, |it| &it.proposals),
+    ]);
     let proposals = if proposals.is_empty() {
         String::new()
     } else {

@@ -196,7 +196,9 @@ fn the_numbers_of_the_retro_add_up() {
             .sum();
         let seen: usize = report.observations.iter().map(|it| of(&it.members)).sum();
         let dropped: usize = report.dropped.iter().map(|it| of(&it.members)).sum();
-        assert_eq!(report.fates.len(), voices + seen + dropped, "seed {seed}");
+        let moved: usize = report.moved.iter().map(|it| of(&it.members)).sum();
+        let all = voices + seen + moved + dropped;
+        assert_eq!(report.fates.len(), all, "seed {seed}");
         let mut names: Vec<_> = report.fates.iter().map(|it| (&it.agent, &it.id)).collect();
         names.sort();
         names.dedup();
