@@ -189,6 +189,14 @@ fn settings_page(settings: &Settings) -> Page {
         settings.agents.origin.to_string(),
     );
     row(
+        "review.lead",
+        settings.lead.value.as_ref().map_or_else(
+            || "the first agent that answered".to_owned(),
+            |lead| format!("{lead:?}"),
+        ),
+        settings.lead.origin.to_string(),
+    );
+    row(
         "context.documents",
         format!("{:?}", settings.documents.value),
         settings.documents.origin.to_string(),

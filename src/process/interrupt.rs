@@ -69,6 +69,7 @@ impl Interrupt {
     }
 
     /// One that nothing ever sets.
+    #[cfg(test)]
     pub(crate) fn never() -> Self {
         Self(None)
     }

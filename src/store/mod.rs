@@ -196,7 +196,11 @@ fn read_plain(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
         refuse_special(path)?;
         match fs::read(path) {
             Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+            {
+                Ok(None)
+            }
             Err(error) => Err(error.into()),
         }
     };

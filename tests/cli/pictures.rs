@@ -289,7 +289,7 @@ fn the_explanation() {
     repo.commit_file("src/new.js", SOUND);
     let said = repo.deep_review(["explain"]).code(0);
     let _filtered = filtered(&sandbox).bind_to_scope();
-    assert_snapshot!(said.stdout, @r#"
+    assert_snapshot!(said.stdout, @"
     topic against merge base with origin/main, [12 DIGITS]
     base tree [40 DIGITS]
     owes 6 units: 1 listed, 4 reviewed, 1 rules only
@@ -301,7 +301,8 @@ fn the_explanation() {
     A reviewed   remembered src/cart.js
     A reviewed   to be read src/new.js
     A reviewed   remembered src/price.js
-    "#);
+    nothing would be sent to agents
+    ");
 }
 
 #[test]
@@ -322,6 +323,12 @@ fn the_settings() {
     gate.protected                   = "release/*"  # default
     gate.on_incomplete               = "block"  # default
     gate.evidence                    = "required"  # default
+    gate.quorum                      = 1 if agents are enabled  # default
+    gate.stale                       = "accept"  # default
+    gate.on_budget                   = "block"  # default
+    review.agents                    = []  # default
+    review.lead                      = the first agent that answered  # default
+    context.documents                = ["deep-review-context.md"]  # default
     review.max_file_size             = 16777216  # default
     rule no-drop-table               = critical  # user configuration
     rule todo-has-an-issue           = suggestion  # user configuration
