@@ -123,11 +123,8 @@ fn redactions(session: &mut Session, scope: &Scope, format: Format, ui: &Ui) -> 
 
 fn settings_page(settings: &Settings) -> Page {
     let mut page = Page::new();
-    let mut row = |key: &str, value: String, origin: String| {
-        page.text(format!("{key:<32} = {value}"))
-            .put(Style::Faint, format!("  # {origin}"))
-            .end();
-    };
+    let mut row =
+        |key: &str, value: String, origin: String| setting(&mut page, key, &value, &origin);
     let base = settings.base.value.as_ref().map_or_else(
         || "the remote's HEAD".to_owned(),
         |base| format!("{base:?}"),
@@ -161,6 +158,45 @@ fn settings_page(settings: &Settings) -> Page {
         ),
         settings.evidence.origin.to_string(),
     );
+    of_agents(settings, &mut row);
+    for pattern in &settings.exclude {
+        row(
+            "review.exclude",
+            format!("{:?}", pattern.value),
+            pattern.origin.to_string(),
+        );
+    }
+    row(
+        "review.max_file_size",
+        settings.max_file_size.value.to_string(),
+        settings.max_file_size.origin.to_string(),
+    );
+    for rule in &settings.rules {
+        row(
+            &format!("rule {}", rule.value.id),
+            rule.value.severity.to_string(),
+            rule.origin.to_string(),
+        );
+    }
+    for rule in builtin_rules() {
+        let (level, origin) = match settings.levels.get(rule.id) {
+            Some(level) => (level.value, level.origin.to_string()),
+            None => (RuleLevel::At(rule.severity), "built in".to_owned()),
+        };
+        row(&format!("rule {}", rule.id), String::from(level), origin);
+    }
+    page
+}
+
+/// One setting with its origin.
+fn setting(page: &mut Page, key: &str, value: &str, origin: &str) {
+    page.text(format!("{key:<32} = {value}"))
+        .put(Style::Faint, format!("  # {origin}"))
+        .end();
+}
+
+/// The settings about agents.
+fn of_agents(settings: &Settings, row: &mut dyn FnMut(&str, String, String)) {
     row(
         "gate.quorum",
         settings.quorum.value.map_or_else(
@@ -201,31 +237,4 @@ fn settings_page(settings: &Settings) -> Page {
         format!("{:?}", settings.documents.value),
         settings.documents.origin.to_string(),
     );
-    for pattern in &settings.exclude {
-        row(
-            "review.exclude",
-            format!("{:?}", pattern.value),
-            pattern.origin.to_string(),
-        );
-    }
-    row(
-        "review.max_file_size",
-        settings.max_file_size.value.to_string(),
-        settings.max_file_size.origin.to_string(),
-    );
-    for rule in &settings.rules {
-        row(
-            &format!("rule {}", rule.value.id),
-            rule.value.severity.to_string(),
-            rule.origin.to_string(),
-        );
-    }
-    for rule in builtin_rules() {
-        let (level, origin) = match settings.levels.get(rule.id) {
-            Some(level) => (level.value, level.origin.to_string()),
-            None => (RuleLevel::At(rule.severity), "built in".to_owned()),
-        };
-        row(&format!("rule {}", rule.id), String::from(level), origin);
-    }
-    page
 }

@@ -102,7 +102,10 @@ fn column(report: &Report, fates: &[Fate], findings: &[&Standing], name: &str) -
         match &fate.end {
             End::Observation { .. } => column.observations += 1,
             End::Dropped { .. } => column.dropped += 1,
-            End::Moved { place, .. } if matches!(place, MoveTo::Design | MoveTo::PreExisting) => {
+            End::Moved {
+                place: MoveTo::Design | MoveTo::PreExisting,
+                ..
+            } => {
                 column.observations += 1;
             }
             End::Finding { .. } | End::Moved { .. } => {}

@@ -76,7 +76,7 @@ impl Review {
         let vendors = plan.start();
         let path = place.join(program.name).display().to_string();
         sandbox.configure(&format!(
-            "[agents.{}]\ncommand = [{path:?}]\nendpoint = \"{}{}\"\n[limits]\nwall = \"{wall}\"\n",
+            "[agents.{}]\ncommand = [{path:?}]\nendpoint = \"{}{}\"\n[review]\nlead = \"none\"\n[limits]\nwall = \"{wall}\"\n",
             program.name,
             vendors.url(),
             program.base,
