@@ -128,6 +128,9 @@ pub(crate) struct ReviewArgs {
     /// Changed code is sent to where it runs. `none` asks nobody but the built-in rules.
     #[arg(short, long = "agent", value_name = "AGENT")]
     pub(crate) agents: Vec<String>,
+    /// Ask nobody: show what would be sent to whom
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     /// Read everything again, whatever is remembered
     #[arg(long)]
     pub(crate) fresh: bool,
@@ -181,11 +184,14 @@ pub(crate) enum Command {
         /// What a push of the branch would owe
         #[arg(long, conflicts_with_all = ["staged", "worktree", "commit", "range", "base"])]
         push: bool,
+        /// What would be cut out of the code before it is sent to agents
+        #[arg(long, conflicts_with = "config")]
+        redactions: bool,
         /// How to print it
         #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
         format: Format,
         /// Instead: what a finding was joined from, and how its severity came about
-        #[arg(long, value_name = "ID", conflicts_with_all = ["config", "push", "format", "staged", "worktree", "commit", "range", "base"])]
+        #[arg(long, value_name = "ID", conflicts_with_all = ["config", "push", "redactions", "format", "staged", "worktree", "commit", "range", "base"])]
         finding: Option<String>,
     },
     /// Print exactly the patch that is reviewed
@@ -282,6 +288,7 @@ Examples:
   deep-review agents                       who reviews this repository, and who could
   deep-review agents enable claude codex   ask them too; changed code is sent to their vendors
   deep-review agents disable codex         ask it no more
+  deep-review agents --probe               whether those enabled would answer
 
 Who is enabled is kept on your side, per repository. Models, programs and endpoints are set as
 [agents.NAME] in the user configuration.";
@@ -292,6 +299,9 @@ Who is enabled is kept on your side, per repository. Models, programs and endpoi
 pub(crate) struct AgentsArgs {
     #[command(subcommand)]
     pub(crate) command: Option<AgentsCommand>,
+    /// Find out in seconds whether those enabled here would answer; costs a few tokens
+    #[arg(long)]
+    pub(crate) probe: bool,
     /// How to print them
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(crate) format: Format,

@@ -26,7 +26,7 @@ const ID_WORDS: usize = 5;
 const LONGEST_ID: usize = 64;
 
 /// A context document.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Context {
     sections: Vec<Section>,
     /// What could not be used as it stands, with its line.
@@ -34,7 +34,7 @@ pub(crate) struct Context {
 }
 
 /// One stretch of it under one heading.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Section {
     /// The words of the heading; empty for what stands before the first one.
     pub(crate) heading: String,

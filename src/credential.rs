@@ -7,7 +7,7 @@
 pub(crate) struct TokenFormat {
     /// The word for it in marks of redaction; formats of one provider may share it.
     pub(crate) rule: &'static str,
-    /// Every match contains one of them, whatever the case of its letters.
+    /// Every match contains one of them, as it is written.
     pub(crate) keywords: &'static [&'static str],
     /// Over the bytes of one line, without Unicode; it asks for word boundaries.
     pub(crate) pattern: &'static str,

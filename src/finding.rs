@@ -2,14 +2,19 @@
 //! Plain values: who finds, checks, joins or shows them is the business of the rooms.
 //!
 //! - `voices`: who raised a finding, and what became of each voice
+//! - `vendor`: whose model an agent is
 
+mod vendor;
 mod voices;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use voices::{Action, Checked, Member, Reconciliation, Voices, Wording};
+pub(crate) use vendor::vendor;
+pub(crate) use voices::{
+    Action, Checked, LeadWord, Member, Reconciliation, Stance, Voices, Wording,
+};
 
 use crate::diff::RepoPath;
 

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::diff::RepoPath;
-use crate::finding::{Finding, FindingId, Severity};
+use crate::finding::{Finding, FindingId, Severity, Stance, vendor};
 use crate::ledger::State;
 
 /// What happens to a change that could not be reviewed wholly.
@@ -207,7 +207,8 @@ impl Panel<'_> {
 }
 
 /// True if a finding is more than one agent's word: found by rule, borne out by the code for at least
-/// one of those who raised it, or raised by agents of two vendors.
+/// one of those who raised it, raised by agents of two vendors, or confirmed by the lead with code that
+/// stands there.
 pub(crate) fn may_block(finding: &Finding, needed: EvidencePolicy) -> bool {
     if needed == EvidencePolicy::Any || !finding.is_opinion() {
         return true;
@@ -220,35 +221,10 @@ pub(crate) fn may_block(finding: &Finding, needed: EvidencePolicy) -> bool {
         .collect();
     vendors.sort_unstable();
     vendors.dedup();
-    vendors.len() > 1 || finding.voices.evidence.iter().any(|check| check.supported)
-}
-
-/// Parts of agents' names by the vendor of their models.
-const VENDORS: [(&str, &str); 6] = [
-    ("claude", "claude"),
-    ("codex", "codex"),
-    ("gpt", "codex"),
-    ("openai", "codex"),
-    ("gemini", "gemini"),
-    ("google", "gemini"),
-];
-
-/// The family of an agent, so that two passes of one model are not taken for two opinions: that of a
-/// part of its name, else the name without a number behind it.
-fn vendor(agent: &str) -> String {
-    let agent = agent.to_lowercase();
-    let known = VENDORS.iter().find(|(part, _)| {
-        agent
-            .match_indices(part)
-            .any(|(at, _)| !agent[..at].ends_with(char::is_alphanumeric))
-    });
-    match known {
-        Some((_, vendor)) => (*vendor).to_owned(),
-        None => agent
-            .trim_end_matches(|c: char| c.is_ascii_digit())
-            .trim_end_matches(['.', '-', '_'])
-            .to_owned(),
-    }
+    let lead = finding.voices.lead.as_ref();
+    vendors.len() > 1
+        || finding.voices.evidence.iter().any(|check| check.supported)
+        || lead.is_some_and(|word| word.stance == Stance::Confirmed)
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@
 //!   [`units`] (how each file is treated), [`change_set`] (a change for people and programs),
 //!   [`rules`] (the built-in reviewer), [`context`] (the repository's rules for reviewers), [`redact`] (what must not leave the machine),
 //!   [`brief`] (what an agent is told), [`agents`] (who else reads it), [`parse`] (what an agent replied), [`ground`] (what the
-//!   code says to it), [`consolidate`] (one finding of many voices), [`ledger`] (what was decided),
+//!   code says to it), [`consolidate`] (one finding of many voices), [`lead`] (how far the lead's word counts), [`ledger`] (what was decided),
 //!   [`gate`] (may it leave?), [`report`] (one value, several renderings), [`explanation`] (who would
 //!   read what), [`proposals`] (what agents would add to the context).
 //! - [`cli`] and [`commands`]: the command line.
@@ -41,6 +41,7 @@ mod git;
 mod ground;
 mod hooks;
 mod http;
+mod lead;
 mod ledger;
 mod owed;
 mod page;
@@ -98,12 +99,14 @@ pub fn run(cli: &Cli) -> ExitCode {
             scope,
             config,
             push,
+            redactions,
             format,
             ..
         }) => {
             let wanted = Wanted {
                 config: *config,
                 push: *push,
+                redactions: *redactions,
                 format: *format,
             };
             commands::explain::run(scope, wanted, &ui)

@@ -16,12 +16,28 @@ mod roster;
 mod tools;
 
 pub(crate) use asking::{Answer, Ask, Event, Failure, FailureKind, Spent};
-pub(crate) use known::{Known, known};
-pub(crate) use programs::{Probe, probe as probe_program};
+pub(crate) use known::known;
 pub(crate) use roster::{Agent, AgentKind};
+
+use std::path::Path;
+
+use programs::Probe;
 
 use crate::process::Interrupt;
 use crate::snapshot::Redact;
+
+/// Finds out whether an agent would answer, in seconds and for a few tokens. `place` is a private empty
+/// directory that it may fill.
+pub(crate) fn probe(agent: &Agent, place: &Path, interrupt: &Interrupt) -> Probe {
+    if agent.kind.is_api() {
+        Probe {
+            problem: apis::probe(agent, place, interrupt).err(),
+            ..Probe::default()
+        }
+    } else {
+        programs::probe(agent, place, interrupt)
+    }
+}
 
 /// Asks one agent one question, however it is reached. Blocks until it answered, failed, was stopped or
 /// the user interrupted; `on` is told what it announces meanwhile, `redact` takes secrets out of what our

@@ -1,12 +1,14 @@
 //! `deep-review agents`: who may read this repository, and who could.
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 use serde::Serialize;
 
+use crate::agents;
 use crate::cli::{AgentsArgs, AgentsCommand, Format};
 use crate::error::{Exit, HintExt};
 use crate::page::{Page, Style, cut};
 use crate::pipeline::Session;
+use crate::process::Interrupt;
 use crate::report;
 use crate::ui::Ui;
 
@@ -29,6 +31,7 @@ pub(crate) fn run(arguments: &AgentsArgs, ui: &Ui) -> Result<Exit> {
     match &arguments.command {
         Some(AgentsCommand::Enable { names }) => enable(&session, names, ui),
         Some(AgentsCommand::Disable { names }) => disable(&session, names, ui),
+        None if arguments.probe => probe(&session, arguments.format, ui),
         None => {
             list(&session, arguments.format, ui)?;
             Ok(Exit::Pass)
@@ -72,6 +75,72 @@ fn disable(session: &Session, names: &[String], ui: &Ui) -> Result<Exit> {
         names.join(", ")
     ));
     Ok(Exit::Pass)
+}
+
+/// Asks every enabled program for one word.
+fn probe(session: &Session, format: Format, ui: &Ui) -> Result<Exit> {
+    let interrupt = Interrupt::on_signals()?;
+    let place = tempfile::tempdir().context("cannot make a directory to probe from")?;
+    let mut rows = Vec::new();
+    for name in session.enabled()? {
+        let Ok(agent) = session.agent(&name) else {
+            rows.push(Probed {
+                name,
+                version: None,
+                path: None,
+                problem: Some("not configured any more".to_owned()),
+            });
+            continue;
+        };
+        ui.detail(&format!("asking {name}"));
+        let probe = agents::probe(agent, &place.path().join(&name), &interrupt);
+        rows.push(Probed {
+            name,
+            version: probe.version,
+            path: probe.path.map(|path| path.display().to_string()),
+            problem: probe.problem,
+        });
+    }
+    let all_well = rows.iter().all(|row| row.problem.is_none());
+    if format == Format::Json {
+        ui.result_bytes(&report::to_json(&rows)?);
+    } else {
+        let mut page = Page::new();
+        for row in &rows {
+            let (style, state) = match row.problem {
+                None => (Style::Good, "answers  "),
+                Some(_) => (Style::Alarm, "no answer"),
+            };
+            let what = [
+                row.version.as_deref(),
+                row.path.as_deref(),
+                row.problem.as_deref(),
+            ];
+            let words: Vec<&str> = what.into_iter().flatten().collect();
+            page.put(style, state)
+                .put(Style::Strong, format!(" {:<12} ", row.name))
+                .text(words.join(", "))
+                .end();
+        }
+        ui.result(&page);
+        if rows.is_empty() {
+            ui.status("no agent is enabled here");
+        }
+    }
+    Ok(if all_well {
+        Exit::Pass
+    } else {
+        Exit::Inconclusive
+    })
+}
+
+/// What probing one agent gave.
+#[derive(Serialize)]
+struct Probed {
+    name: String,
+    version: Option<String>,
+    path: Option<String>,
+    problem: Option<String>,
 }
 
 fn list(session: &Session, format: Format, ui: &Ui) -> Result<()> {

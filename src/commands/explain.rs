@@ -8,7 +8,7 @@ use crate::error::Exit;
 use crate::explanation::{Explanation, MOST_COMMITS};
 use crate::gate::OnBudget;
 use crate::page::{Page, Style};
-use crate::pipeline::{Asking, Scope, Session};
+use crate::pipeline::{Asking, Foreseen, Scope, Session};
 use crate::report;
 use crate::rules::{RuleLevel, builtin_rules};
 use crate::ui::Ui;
@@ -20,6 +20,8 @@ pub(crate) struct Wanted {
     pub(crate) config: bool,
     /// As if the branch were pushed.
     pub(crate) push: bool,
+    /// Only what would be cut out before code is sent.
+    pub(crate) redactions: bool,
     /// How to print it.
     pub(crate) format: Format,
 }
@@ -31,6 +33,9 @@ pub(crate) fn run(scope: &ScopeArgs, wanted: Wanted, ui: &Ui) -> Result<Exit> {
     } else {
         Scope::from(scope)
     };
+    if wanted.redactions {
+        return redactions(&mut session, &scope, wanted.format, ui);
+    }
     let (targets, _) = session.owed(&scope)?;
     if wanted.config {
         for target in &targets {
@@ -50,8 +55,69 @@ pub(crate) fn run(scope: &ScopeArgs, wanted: Wanted, ui: &Ui) -> Result<Exit> {
     let explanation = Explanation::of(&session.review(&scope, Asking::Nothing)?, commits);
     match wanted.format {
         Format::Json => ui.result_bytes(&report::to_json(&explanation)?),
-        Format::Terminal => ui.result(&explanation.page()),
+        Format::Terminal => {
+            let mut page = explanation.page();
+            page.append(foreseen_page(&session.foresee(&scope, Asking::Missing)?));
+            ui.result(&page);
+        }
     }
+    Ok(Exit::Pass)
+}
+
+/// Who would be sent what.
+pub(super) fn foreseen_page(foreseen: &Foreseen) -> Page {
+    let mut page = Page::new();
+    if foreseen.agents.is_empty() {
+        page.line(Style::Faint, "nothing would be sent to agents");
+    }
+    for agent in &foreseen.agents {
+        let files = match agent.files.as_slice() {
+            [one] => one.to_quoted().into_owned(),
+            many => format!("{} files", many.len()),
+        };
+        let parts = match agent.parts {
+            0 | 1 => String::new(),
+            parts => format!(" in {parts} parts"),
+        };
+        page.put(Style::Strong, &agent.agent)
+            .text(format!(
+                " would get {files}{parts}, about {} tokens; sent to {}",
+                agent.tokens, agent.sends_to
+            ))
+            .end();
+    }
+    if !foreseen.redactions.is_empty() {
+        let count = foreseen.redactions.len();
+        page.line(
+            Style::Plain,
+            format!(
+                "cut out before: {count} values; `deep-review explain --redactions` lists them"
+            ),
+        );
+    }
+    page
+}
+
+fn redactions(session: &mut Session, scope: &Scope, format: Format, ui: &Ui) -> Result<Exit> {
+    let foreseen = session.foresee(scope, Asking::Everything)?;
+    if format == Format::Json {
+        ui.result_bytes(&report::to_json(&foreseen.redactions)?);
+        return Ok(Exit::Pass);
+    }
+    let mut page = Page::new();
+    for cut in &foreseen.redactions {
+        page.text(format!(
+            "{}: line {} of its patch: ",
+            cut.path.to_quoted(),
+            cut.line
+        ))
+        .put(Style::Strong, cut.rule)
+        .end();
+    }
+    if foreseen.redactions.is_empty() {
+        page.line(Style::Plain, "nothing would be cut out");
+    }
+    ui.result(&page);
     Ok(Exit::Pass)
 }
 

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use super::explain::foreseen_page;
 use super::handed_in;
 use super::report::deliver;
 use crate::cli::{ReportFormat, ReviewArgs};
@@ -16,12 +17,18 @@ pub(crate) fn run(arguments: &ReviewArgs, ui: &Ui) -> Result<Exit> {
     let replies = handed_in::replies(&arguments.reviews)?;
     let mut session = Session::open()?;
     session.ask_only(&arguments.agents)?;
-    session.listener = Box::new(ProgressLines::new(ui));
     let asking = if arguments.fresh {
         Asking::Everything
     } else {
         Asking::Missing
     };
+    if arguments.dry_run {
+        ui.result(&foreseen_page(
+            &session.foresee(&Scope::from(&arguments.scope), asking)?,
+        ));
+        return Ok(Exit::Pass);
+    }
+    session.listener = Box::new(ProgressLines::new(ui));
     let report = session.review_with(&Scope::from(&arguments.scope), asking, &replies)?;
     // What it drew is taken off the terminal before the report.
     session.listener = Box::new(Unheard);

@@ -36,6 +36,8 @@ pub(crate) enum Action {
     Downgraded,
     /// It joined without a vote.
     Joined,
+    /// It was taken out of a finding of several.
+    Parted,
 }
 
 /// One line of the reconciliation.
@@ -86,6 +88,41 @@ pub(crate) struct Voices {
     /// What happened to its members on the way.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) reconciliation: Vec<Reconciliation>,
+    /// What the lead says about it, if it was asked and answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) lead: Option<LeadWord>,
+}
+
+/// What the lead says about a finding, and whether that counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LeadWord {
+    /// The agent that led.
+    pub(crate) agent: String,
+    /// What came of its word.
+    pub(crate) stance: Stance,
+    /// What it wants, in words that follow "would", as in "drop it"; empty where it is content.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) wants: String,
+    /// Why, in its own words; one line.
+    pub(crate) reason: String,
+}
+
+/// What came of the lead's word about a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Stance {
+    /// It agrees, and the code it quotes stands there.
+    Confirmed,
+    /// It agrees, or could not settle it.
+    Kept,
+    /// It calls the finding less severe, and that counts.
+    Downgraded,
+    /// It calls the finding more severe, as one of those who raised it does.
+    Raised,
+    /// It disagrees, and its word alone is not enough: the finding stands.
+    Contested,
+    /// It raised the finding itself, and nobody has checked that.
+    Added,
 }
 
 /// One wording of a finding, as decisions keep it.

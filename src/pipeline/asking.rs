@@ -28,15 +28,15 @@ use crate::ledger::Decision;
 use crate::owed::{Head, Target};
 use crate::process::Interrupt;
 use crate::receipt::Asked;
-use crate::redact::{self, Redactor};
+use crate::redact::{self, Mark, Redactor};
 use crate::rules::{PathKind, path_kind};
-use crate::snapshot::{self, Patience, Plan, Redacted, Snapshot, SnapshotLimits};
+use crate::snapshot::{self, Patience, Plan, Redacted, Snapshot, SnapshotLimits, UnitPages};
 use crate::store::Turn;
 
 /// A shard is filled up to so many tokens; a unit alone may have more.
-const SHARD: usize = 50_000;
+pub(super) const SHARD: usize = 50_000;
 /// The largest unit an agent is given, in tokens.
-const LARGEST_UNIT: usize = 200_000;
+pub(super) const LARGEST_UNIT: usize = 200_000;
 /// How often a process looks whether it is its turn.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
@@ -57,7 +57,7 @@ pub(super) struct Question<'q> {
 }
 
 /// The units each agent is to read, by their place among those that count.
-type Wanted = Vec<(usize, Vec<usize>)>;
+pub(super) type Wanted = Vec<(usize, Vec<usize>)>;
 
 impl Session {
     /// Asks the agents of the panel for what they have not read. What they said is remembered at once;
@@ -96,11 +96,11 @@ impl Session {
             // Whoever had the turn may have asked for the same.
             *remembered = self.remembered(question.reading);
         }
-        let wanted = question.wanted(remembered);
-        if wanted.is_empty() {
+        let unread = question.wanted(remembered);
+        if unread.is_empty() {
             return Ok(Answers::default());
         }
-        let answers = self.ask(question, &wanted, &interrupt);
+        let answers = self.ask(question, &unread, &interrupt);
         drop(turn);
         answers
     }
@@ -295,13 +295,38 @@ impl Session {
     fn units_to_read(
         &self,
         question: &Question<'_>,
-        wanted: &BTreeSet<usize>,
+        asked_for: &BTreeSet<usize>,
         snapshot: &Snapshot,
         redact: &snapshot::Redact<'_>,
         redactor: &Redactor,
     ) -> Result<BTreeMap<usize, BriefUnit>> {
+        let given = self.given(question, asked_for, redactor)?;
         let counting = question.reading.counting();
-        let changes: Vec<Change> = wanted
+        let ids: Vec<(String, &Change)> = given
+            .iter()
+            .map(|(index, (unit, _))| (unit.id.clone(), &counting[*index].change))
+            .collect();
+        let material = snapshot::material(snapshot, &self.repo, &ids, redact, Patience::default())?;
+        let with_files = |((index, (mut unit, _)), pages): ((usize, Given), &UnitPages)| {
+            unit.files = pages.base.iter().chain(&pages.blame).cloned().collect();
+            (index, unit)
+        };
+        Ok(given
+            .into_iter()
+            .zip(&material.units)
+            .map(with_files)
+            .collect())
+    }
+
+    /// Units as agents are given them, with their redacted patches and what was cut from each.
+    pub(super) fn given(
+        &self,
+        question: &Question<'_>,
+        asked_for: &BTreeSet<usize>,
+        redactor: &Redactor,
+    ) -> Result<BTreeMap<usize, Given>> {
+        let counting = question.reading.counting();
+        let changes: Vec<Change> = asked_for
             .iter()
             .map(|index| counting[*index].change.clone())
             .collect();
@@ -316,43 +341,36 @@ impl Session {
                 let mut text = Vec::new();
                 unified::write(change, patch, names, &mut text).map(|()| text)
             })?;
-        let ids: Vec<(String, &Change)> = wanted
-            .iter()
-            .map(|index| id_of(*index))
-            .zip(&changes)
-            .collect();
-        let material = snapshot::material(snapshot, &self.repo, &ids, redact, Patience::default())?;
-        let mut units = BTreeMap::new();
-        for (nth, (index, patch)) in wanted.iter().zip(patches).enumerate() {
-            let unit = counting[*index];
-            let (id, change) = &ids[nth];
-            let redaction = redactor.redact(change.path(), patch.as_deref().unwrap_or_default());
-            let pages = &material.units[nth];
-            let lines = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-            let (added, removed) = unit.line_counts();
-            units.insert(
-                *index,
-                BriefUnit {
-                    id: id.clone(),
-                    path: change.path().clone(),
-                    old_path: match change {
-                        Change::Renamed { old, .. } => Some(old.path.clone()),
-                        _ => None,
-                    },
-                    status: change.word().to_owned(),
-                    added: lines(added),
-                    removed: lines(removed),
-                    kind: kind_of(path_kind(change.path())),
-                    redacted: !redaction.marks.is_empty(),
-                    patch: redaction.text.into_owned(),
-                    files: pages.base.iter().chain(&pages.blame).cloned().collect(),
-                    seen_before: false,
+        let lines = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let mut given = BTreeMap::new();
+        for ((index, change), patch) in asked_for.iter().zip(&changes).zip(patches) {
+            let patch = patch.context("cannot write a patch")?;
+            let redaction = redactor.redact(change.path(), &patch);
+            let (added, removed) = counting[*index].line_counts();
+            let unit = BriefUnit {
+                id: id_of(*index),
+                path: change.path().clone(),
+                old_path: match change {
+                    Change::Renamed { old, .. } => Some(old.path.clone()),
+                    _ => None,
                 },
-            );
+                status: change.word().to_owned(),
+                added: lines(added),
+                removed: lines(removed),
+                kind: kind_of(path_kind(change.path())),
+                redacted: !redaction.marks.is_empty(),
+                patch: redaction.text.into_owned(),
+                files: Vec::new(),
+                seen_before: false,
+            };
+            given.insert(*index, (unit, redaction.marks));
         }
-        Ok(units)
+        Ok(given)
     }
 }
+
+/// A unit as agents are given it, and what was cut from its patch.
+pub(super) type Given = (BriefUnit, Vec<Mark>);
 
 /// One run over one target: what all its briefs have in common.
 struct Run<'r> {
@@ -365,7 +383,7 @@ struct Run<'r> {
 
 impl Question<'_> {
     /// What each agent has yet to read; agents with nothing to read are left out.
-    fn wanted(&self, remembered: &Remembered) -> Wanted {
+    pub(super) fn wanted(&self, remembered: &Remembered) -> Wanted {
         let nothing = Remembered::default();
         let known = match self.asking {
             Asking::Everything => &nothing,
@@ -461,7 +479,7 @@ impl<'r> Run<'r> {
                 let target = self.question.target;
                 let asked = Asked {
                     prompt: brief::PROMPT_VERSION.to_string(),
-                    context: self.told.digest_for(&unit.path),
+                    context: self.told.advice.digest_for(&unit.path),
                     base: match target.base.commit {
                         Some(commit) => commit.to_string(),
                         None => target.base.tree.to_string(),

@@ -161,6 +161,7 @@ fn voices(found: &ConsolidatedFinding, said: &Said<'_>) -> Voices {
         confidence: found.confidence.map(rounded),
         why_severity: Some(found.judgement.reason().to_owned()),
         reconciliation: found.reconciliation.clone(),
+        lead: None,
     }
 }
 

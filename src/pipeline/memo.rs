@@ -9,7 +9,8 @@
 //!
 //! Only whole verdicts are remembered: nothing unread, no agent that failed or is missing, no warning,
 //! no note.
-//! Reviews and the pre-push hook remember; `gate` and `status` only look, because they write nothing.
+//! Reviews and the pre-push hook remember; the hook, `gate` and `status` are answered. `gate` and
+//! `status` write nothing, so they don't remember.
 
 use std::fmt::Write as _;
 
@@ -97,9 +98,10 @@ impl Session {
         })
     }
 
-    /// The verdict that was remembered for exactly this, as if it had been made now.
+    /// The verdict that was remembered for exactly this, as if it had been made now. A review is not
+    /// answered from memory: its report tells more than the verdict.
     pub(super) fn recalled(&self, ingredients: &Ingredients, asking: Asking) -> Option<Report> {
-        if asking == Asking::Everything {
+        if !matches!(asking, Asking::Nothing | Asking::Rules) {
             return None;
         }
         let state = ingredients.state(&ingredients.store);
@@ -260,7 +262,7 @@ fn this_program() -> Option<Vec<u8>> {
 /// to is remembered by the next look at it.
 fn is_whole(report: &Report) -> bool {
     let mut agents = report.agents.iter();
-    agents.all(|agent| agent.name == rules::AGENT || agent.read == 0)
+    agents.all(|agent| agent.name == rules::AGENT || (agent.read == 0 && agent.spent.is_none()))
         && report.warnings.is_empty()
         && report.failed.is_empty()
         && report.verdict.not_reviewed().is_empty()
@@ -275,10 +277,26 @@ fn is_whole(report: &Report) -> bool {
         })
 }
 
-/// The report as it would be of one who reads nothing any more: what was read is remembered now.
+/// The report as the gate would make it: what was read is remembered now, and there is no more in it
+/// than the verdict needs.
 fn as_known(report: &Report) -> Report {
-    let mut known = report.clone();
-    known.id = None;
+    let mut known = Report {
+        id: None,
+        repo: None,
+        round: None,
+        rounds: Vec::new(),
+        millis: None,
+        recommendation: None,
+        fates: Vec::new(),
+        retro: Vec::new(),
+        ..report.clone()
+    };
+    for target in &mut known.targets {
+        target.log.clear();
+        for standing in &mut target.findings {
+            standing.excerpts.clear();
+        }
+    }
     for agent in &mut known.agents {
         let units = known.targets.iter().flat_map(|target| &target.units);
         agent.remembered = units

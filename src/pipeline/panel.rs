@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::opinions::Remembered;
 use super::reading::{ReadUnit, Reading};
+use super::told::Advice;
 use super::{Reply, Session};
 use crate::agents::{Agent, FailureKind, Spent};
-use crate::brief::input::Excluded;
+use crate::brief::{self, input::Excluded};
 use crate::config::Settings;
 use crate::gate::{self, Heard, NotReviewed, OnBudget, Stale};
 use crate::receipt::{AgentSpec, Asked, Receipt};
@@ -121,6 +122,8 @@ pub(super) struct Counting<'c> {
     pub(super) withheld: Excludes,
     /// Whether an answer counts whose agent had been told something else.
     pub(super) stale: Stale,
+    /// What agents would be told today.
+    pub(super) advice: &'c Advice,
 }
 
 impl Session {
@@ -143,7 +146,13 @@ impl Session {
     }
 
     /// By what the panel's answers are counted for one change.
-    pub(super) fn counting<'p>(&self, panel: &'p Panel, settings: &Settings) -> Counting<'p> {
+    #[expect(clippy::unused_self, reason = "the session's panel is counted")]
+    pub(super) fn counting<'p>(
+        &self,
+        panel: &'p Panel,
+        settings: &Settings,
+        advice: &'p Advice,
+    ) -> Counting<'p> {
         // A pattern that can't be understood names nothing; in force, it is complained about elsewhere.
         let (withheld, _) = Excludes::new(&settings.withhold);
         Counting {
@@ -152,6 +161,7 @@ impl Session {
             on_budget: settings.on_budget.value,
             withheld,
             stale: settings.stale.value,
+            advice,
         }
     }
 }
@@ -177,9 +187,13 @@ impl Counting<'_> {
             .collect()
     }
 
-    /// True if an answer no longer counts.
-    fn is_stale(&self, _unit: &ReadUnit, _asked: &Asked) -> bool {
-        self.stale == Stale::Review && false
+    /// True if an answer no longer counts, because its agent would be told something else today.
+    fn is_stale(&self, unit: &ReadUnit, asked: &Asked) -> bool {
+        self.stale == Stale::Review
+            && asked.is_stale(
+                &brief::PROMPT_VERSION.to_string(),
+                &self.advice.digest_for(unit.change.path()),
+            )
     }
 
     /// True if a unit may be given to agents, and owes them an answer.

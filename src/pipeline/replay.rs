@@ -259,7 +259,8 @@ impl Session {
             let remembered = Remembered {
                 receipts: kept.receipts.clone(),
             };
-            let counting = self.counting(&panel, &in_force.settings);
+            let advice = self.advice(target, &in_force.settings)?;
+            let counting = self.counting(&panel, &in_force.settings, &advice);
             let answers = Answers {
                 silent: kept.silent.clone(),
                 ..Answers::default()

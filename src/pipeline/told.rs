@@ -10,11 +10,12 @@ use crate::brief::family::Family;
 use crate::brief::input::{
     self, BriefUnit, Earlier, EarlierState, Excluded, Input, OtherUnit, SnapshotFacts,
 };
-use crate::config::Origin;
+use crate::config::{Origin, Settings};
 use crate::context;
 use crate::diff::RepoPath;
 use crate::finding::Severity;
 use crate::ledger::{self, Decision, Resolution, Resolved};
+use crate::owed::Target;
 use crate::snapshot::Snapshot;
 
 /// More earlier findings than these are not told; the newest are.
@@ -25,17 +26,31 @@ pub(super) struct Told {
     round: u32,
     base: String,
     head: String,
-    documents: Vec<(RepoPath, context::Context)>,
-    rules: Vec<(String, Severity, String, Vec<String>)>,
+    pub(super) advice: Advice,
     earlier: Vec<Earlier>,
     excluded: Vec<Excluded>,
     snapshot: SnapshotFacts,
 }
 
+/// The repository's rules for reviewers, as the base side and the user have them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Advice {
+    documents: Vec<(RepoPath, context::Context)>,
+    rules: Vec<Rule>,
+}
+
+/// A rule that a program checks, and that reviewers may cite.
+#[derive(Clone, Debug)]
+struct Rule {
+    id: String,
+    severity: Severity,
+    message: String,
+    paths: Vec<String>,
+}
+
 impl Session {
-    /// Collects what reviewers are told about a target.
-    pub(super) fn told(&mut self, question: &Question<'_>, snapshot: &Snapshot) -> Result<Told> {
-        let (target, settings) = (question.target, &question.in_force.settings);
+    /// Reads the rules for reviewers that count for a target.
+    pub(super) fn advice(&mut self, target: &Target, settings: &Settings) -> Result<Advice> {
         let mut documents = Vec::new();
         for name in &settings.documents.value {
             let path = RepoPath::from(name.as_str());
@@ -49,6 +64,24 @@ impl Session {
             }
             documents.push((path, context));
         }
+        let own = settings.rules.iter();
+        let rules = own
+            .filter(|rule| rule.origin != Origin::Branch)
+            .map(|rule| Rule {
+                id: rule.value.id.clone(),
+                severity: rule.value.severity,
+                message: rule.value.message.clone(),
+                paths: rule.value.paths.clone(),
+            });
+        Ok(Advice {
+            rules: rules.collect(),
+            documents,
+        })
+    }
+
+    /// Collects what reviewers are told about a target.
+    pub(super) fn told(&mut self, question: &Question<'_>, snapshot: &Snapshot) -> Result<Told> {
+        let target = question.target;
         let newest = self.newest_review(&target.name)?;
         let mut excluded = question.reading.not_sent();
         excluded.extend(question.counting.all_kept_back(question.reading));
@@ -62,21 +95,7 @@ impl Session {
                 Some(commit) => format!("{} ({commit})", target.name),
                 None => target.name.clone(),
             },
-            documents,
-            rules: settings
-                .rules
-                .iter()
-                .filter(|rule| rule.origin != Origin::Branch)
-                .map(|rule| {
-                    let rule = &rule.value;
-                    (
-                        rule.id.clone(),
-                        rule.severity,
-                        rule.message.clone(),
-                        rule.paths.clone(),
-                    )
-                })
-                .collect(),
+            advice: question.counting.advice.clone(),
             earlier: self.earlier(question)?,
             excluded,
             snapshot: SnapshotFacts {
@@ -172,7 +191,7 @@ impl Told {
             })
             .collect();
         let paths: Vec<&RepoPath> = units.iter().map(|unit| &unit.path).collect();
-        let context = self.context_for(&paths);
+        let context = self.advice.context_for(&paths);
         Input {
             run,
             nonce,
@@ -195,16 +214,18 @@ impl Told {
             units,
         }
     }
+}
 
+impl Advice {
     /// What applies to any of these paths.
     fn context_for(&self, paths: &[&RepoPath]) -> input::Context {
         let mut context = input::Context::default();
-        for (id, severity, message, globs) in &self.rules {
-            if context::about(globs, paths) {
+        for rule in &self.rules {
+            if context::about(&rule.paths, paths) {
                 context.rules.push(input::ContextRule {
-                    id: id.clone(),
-                    severity: *severity,
-                    text: message.clone(),
+                    id: rule.id.clone(),
+                    severity: rule.severity,
+                    text: rule.message.clone(),
                 });
             }
         }

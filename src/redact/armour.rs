@@ -15,26 +15,68 @@ const LEAST: usize = 16;
 const BARE: usize = 60;
 /// After so many lines the armour is taken for one that does not end.
 const MOST_LINES: usize = 400;
+/// How the parts of a patch begin, which show each a piece of a file.
+const HUNKS: [&[u8]; 2] = [b"\n@@ ", b"\ndiff --git "];
 /// So many lines that are no part of a key end it.
 const MOST_STRANGE: usize = 3;
 
 /// Adds each line of a private key, without its sign, indentation, quotes and commas.
 pub(super) fn secrets(text: &[u8], found: &mut Vec<Secret>) {
-    let may_be_cut = text.len() >= BARE;
-    if !may_be_cut && memchr::memmem::find(text, b"PRIVATE").is_none() {
+    let text = text.strip_suffix(b"\n").unwrap_or(text);
+    let mut edges: Vec<usize> = HUNKS
+        .iter()
+        .flat_map(|head| memchr::memmem::find_iter(text, *head))
+        .map(|at| at + 1)
+        .chain([0, text.len()])
+        .collect();
+    edges.sort_unstable();
+    for edge in edges.windows(2) {
+        part(text, edge[0]..edge[1], found);
+    }
+}
+
+/// One hunk, or a text that is no patch.
+fn part(text: &[u8], range: Range<usize>, found: &mut Vec<Secret>) {
+    let bytes = &text[range.clone()];
+    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    let is_hunk = is_head(bytes);
+    let after_head = if is_hunk {
+        memchr::memchr(b'\n', bytes).map_or(bytes.len(), |at| at + 1)
+    } else {
+        0
+    };
+    let start = range.start + after_head;
+    let range = start..range.start + bytes.len();
+    if range.is_empty() || !may_have_key(&text[range.clone()]) {
         return;
     }
     let mut reader = Reader {
         fresh: true,
         ..Reader::default()
     };
-    let text = text.strip_suffix(b"\n").unwrap_or(text);
-    let mut from = 0;
-    for end in memchr::memchr_iter(b'\n', text).chain([text.len()]) {
+    let mut from = range.start;
+    let ends = memchr::memchr_iter(b'\n', &text[range.clone()]).map(|at| range.start + at);
+    for end in ends.chain([range.end]) {
         reader.line(text, from..end, found);
         from = end + 1;
     }
-    reader.edge(found);
+    reader.end(found);
+}
+
+/// False for most texts: no armour of a private key, and no long lines where it begins or ends.
+fn may_have_key(text: &[u8]) -> bool {
+    let first = memchr::memchr(b'\n', text).map_or(text, |at| &text[..at]);
+    let last = memchr::memrchr(b'\n', text).map_or(text, |at| &text[at + 1..]);
+    let before = &text[..text.len() - last.len()];
+    let before = before.strip_suffix(b"\n").unwrap_or(before);
+    let before = memchr::memrchr(b'\n', before).map_or(before, |at| &before[at + 1..]);
+    [first, last, before].iter().any(|line| has_long_run(line))
+        || memchr::memmem::find(text, b"PRIVATE KEY").is_some()
+        || memchr::memmem::find(text, b"PuTTY-User-Key").is_some()
+}
+
+fn is_head(text: &[u8]) -> bool {
+    HUNKS.iter().any(|head| text.starts_with(&head[1..]))
 }
 
 /// Where the reader of a text stands.
@@ -62,12 +104,6 @@ struct Inside {
 impl Reader {
     fn line(&mut self, text: &[u8], line: Range<usize>, found: &mut Vec<Secret>) {
         let bytes = &text[line.clone()];
-        if bytes.starts_with(b"@@ ") || bytes.starts_with(b"diff --git ") {
-            self.edge(found);
-            self.inside = None;
-            self.public = false;
-            return;
-        }
         // Most lines of most texts: neither armour near nor a long word.
         if self.inside.is_none() && self.run.is_empty() && !has_long_run(bytes) && !is_armour(bytes)
         {
@@ -157,12 +193,9 @@ impl Reader {
         self.fresh = false;
     }
 
-    /// The start or the end of what is shown.
-    fn edge(&mut self, found: &mut Vec<Secret>) {
+    /// The end of what is shown.
+    fn end(&mut self, found: &mut Vec<Secret>) {
         self.take_even_run(found);
-        self.run.clear();
-        self.at_edge = false;
-        self.fresh = true;
     }
 
     /// Lines of equal length that touch an edge are taken for the middle of a key.

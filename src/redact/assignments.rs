@@ -99,6 +99,11 @@ pub(super) fn secret_at(
         value,
         written,
     } = assignment(line, word, named)?;
+    // Letters of one case are words, whatever the name; most values are, so this is decided first.
+    let plain = |byte: &u8| !byte.is_ascii_digit() && !byte.is_ascii_uppercase() && !is_odd(*byte);
+    if surroundings == Surroundings::Other && line[value.clone()].iter().all(plain) {
+        return None;
+    }
     if !Name::of(&line[name])?.has(&line[value.clone()], written, surroundings) {
         return None;
     }
@@ -305,7 +310,7 @@ impl Name {
         // A password that a person made up is short.
         let odd = value
             .iter()
-            .any(|byte| b"0123456789!@#$%^&*?~".contains(byte));
+            .any(|byte| byte.is_ascii_digit() || is_odd(*byte));
         let made_up = letters && odd && !is_expression(value);
         if made_up
             && match self.says {
@@ -332,6 +337,11 @@ impl Name {
             && bits(value) >= least
             && !is_words(value)
     }
+}
+
+/// Signs that are common in passwords and rare in words.
+fn is_odd(byte: u8) -> bool {
+    b"!@#$%^&*?~".contains(&byte)
 }
 
 /// Shannon's entropy, in bits per character.

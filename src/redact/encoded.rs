@@ -56,7 +56,9 @@ fn run(text: &[u8], range: Range<usize>, found: &mut Vec<Secret>) {
         .take_while(|byte| matches!(byte, b'-' | b'+' | b'/'))
         .count();
     // In a patch the sign of the line stands before it; without one it may be a digit.
-    for start in [start, start + signs] {
+    let starts = [start, start + signs];
+    for start in &starts[..if signs == 0 { 1 } else { 2 }] {
+        let start = *start;
         let value = &text[start..range.end];
         if value.len() < LEAST {
             return;

@@ -8,7 +8,8 @@ use super::assignments::{bits, is_dense, is_random, is_reference};
 pub(super) struct Format {
     /// The word in marks.
     pub(super) rule: &'static str,
-    /// Every match has one of them on its line, whatever the case of its letters.
+    /// Every match has one of them on its line; one with a capital letter as it is written, any other in
+    /// any case.
     pub(super) keywords: &'static [&'static str],
     /// Over the bytes of one line, without Unicode; its first group is the secret, else all of it. A
     /// counted repetition is short: a long one is slow to search for.
@@ -72,7 +73,7 @@ pub(super) static FORMATS: &[Format] = &[
     ),
     form!(
         "discord-token",
-        ["discord", "bot", "token"],
+        ["discord", "token"],
         is_random,
         r"\b([MNO][0-9A-Za-z_-]{23,27}\.[0-9A-Za-z_-]{6}\.[0-9A-Za-z_-]{27,40})"
     ),
@@ -153,7 +154,7 @@ pub(super) static FORMATS: &[Format] = &[
     ),
     form!(
         "azure-key",
-        ["SharedAccessKey=", "SharedSecretValue=", "AccountKey="],
+        ["sharedaccesskey=", "sharedsecretvalue=", "accountkey="],
         any,
         r"(?i:SharedAccessKey|SharedSecretValue|AccountKey)=([0-9A-Za-z+/]{20,100}={0,2})"
     ),

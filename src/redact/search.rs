@@ -19,8 +19,8 @@ const BESIDE: usize = 4;
 /// All patterns, and the automaton over their words. The same for every redactor.
 struct Search {
     automaton: AhoCorasick,
-    /// For each word of the automaton, the index of its pattern.
-    wanted_by: Vec<usize>,
+    /// For each word of the automaton, itself if its case matters, and the index of its pattern.
+    wanted_by: Vec<(Option<&'static str>, usize)>,
     patterns: Vec<Sought>,
     /// The secret half of an AWS key.
     aws_secret: Regex,
@@ -47,6 +47,10 @@ pub(super) fn secrets(path: &RepoPath, text: &[u8], found: &mut Vec<Secret>) {
     let mut line = 0..0;
     let mut named = 0;
     for word in search.automaton.find_overlapping_iter(text) {
+        let (exact, pattern) = search.wanted_by[word.pattern().as_usize()];
+        if exact.is_some_and(|exact| exact.as_bytes() != &text[word.range()]) {
+            continue;
+        }
         // No word has a line feed in it.
         if word.end() > line.end {
             let start = memchr::memrchr(b'\n', &text[..word.start()]).map_or(0, |at| at + 1);
@@ -55,7 +59,6 @@ pub(super) fn secrets(path: &RepoPath, text: &[u8], found: &mut Vec<Secret>) {
             line = start..end;
             named = 0;
         }
-        let pattern = search.wanted_by[word.pattern().as_usize()];
         let bytes = &text[line.clone()];
         let asked = &search.patterns[pattern];
         if !matches!(asked, Sought::Assignment) {
@@ -135,12 +138,12 @@ impl Search {
 fn search() -> &'static Search {
     static SEARCH: OnceLock<Search> = OnceLock::new();
     SEARCH.get_or_init(|| {
-        let mut words: Vec<&str> = Vec::new();
+        let mut words: Vec<&'static str> = Vec::new();
         let mut wanted_by = Vec::new();
         let mut patterns = Vec::new();
         for format in TOKEN_FORMATS {
             words.extend(format.keywords);
-            wanted_by.resize(words.len(), patterns.len());
+            wanted_by.extend(wanted(format.keywords, patterns.len()));
             patterns.push(Sought::Form {
                 regex: compiled(&without_bounds(format.pattern)),
                 rule: format.rule,
@@ -156,7 +159,7 @@ fn search() -> &'static Search {
         } in FORMATS
         {
             words.extend(*keywords);
-            wanted_by.resize(words.len(), patterns.len());
+            wanted_by.extend(wanted(keywords, patterns.len()));
             patterns.push(Sought::Form {
                 regex: compiled(pattern),
                 rule,
@@ -165,7 +168,7 @@ fn search() -> &'static Search {
             });
         }
         words.extend(assignments::WORDS);
-        wanted_by.resize(words.len(), patterns.len());
+        wanted_by.extend(wanted(assignments::WORDS, patterns.len()));
         patterns.push(Sought::Assignment);
         Search {
             automaton: AhoCorasick::builder()
@@ -178,6 +181,17 @@ fn search() -> &'static Search {
             patterns,
             aws_secret: compiled(AWS_SECRET),
         }
+    })
+}
+
+/// A word with a capital letter counts as it is written, any other in any case.
+fn wanted(
+    words: &'static [&'static str],
+    pattern: usize,
+) -> impl Iterator<Item = (Option<&'static str>, usize)> {
+    words.iter().map(move |word| {
+        let exact = word.bytes().any(|byte| byte.is_ascii_uppercase());
+        (exact.then_some(*word), pattern)
     })
 }
 

@@ -93,7 +93,8 @@ pub(super) fn fates(report: &Report) -> Vec<Fate> {
         let merged = voices.len() > 1;
         for (member, severity, title) in voices {
             let regraded = severity.is_some_and(|from| from != finding.severity);
-            let told = finding.voices.reconciliation.iter().find(|entry| {
+            // The last word counts: that of the lead comes after the votes.
+            let told = finding.voices.reconciliation.iter().rfind(|entry| {
                 matches!(entry.action, Action::Raised | Action::Downgraded)
                     && entry.members.contains(&member)
             });

@@ -11,8 +11,8 @@ use super::{
 use crate::agents::Spent;
 use crate::diff::RepoPath;
 use crate::finding::{
-    Action, Anchor, Checked, Finding, FindingId, Kind, LineRange, Location, Member, RULES,
-    RawFinding, Reconciliation, Severity, Voices,
+    Action, Anchor, Checked, Finding, FindingId, Kind, LeadWord, LineRange, Location, Member,
+    RULES, RawFinding, Reconciliation, Severity, Stance, Voices,
 };
 use crate::gate::{NotReviewed, Verdict};
 use crate::ledger::{Resolution, State};
@@ -372,6 +372,7 @@ fn standing(
             confidence: None,
             why_severity: Some(dice.words(3)),
             reconciliation,
+            lead: lead_word(dice),
         },
     };
     let excerpts = finding
@@ -389,6 +390,23 @@ fn standing(
         without_evidence: dice.below(5) == 0,
         excerpts,
     }
+}
+
+fn lead_word(dice: &mut Dice) -> Option<LeadWord> {
+    let stances = [
+        Stance::Confirmed,
+        Stance::Kept,
+        Stance::Downgraded,
+        Stance::Raised,
+        Stance::Contested,
+        Stance::Added,
+    ];
+    dice.maybe().then(|| LeadWord {
+        agent: "claude".to_owned(),
+        stance: *dice.one(&stances),
+        wants: dice.text(),
+        reason: dice.text(),
+    })
 }
 
 fn state(dice: &mut Dice) -> State {

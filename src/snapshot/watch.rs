@@ -23,12 +23,26 @@ const INDEX: &str = ".git/index";
 pub(super) struct Watch {
     files: BTreeMap<RepoPath, FileStat>,
     index: Option<blake3::Hash>,
+    /// What was written into those that may be written again.
+    contents: BTreeMap<RepoPath, blake3::Hash>,
 }
 
 impl Watch {
     /// Takes note of one file.
     pub(super) fn add(&mut self, path: RepoPath, file: FileStat) {
         self.files.insert(path, file);
+    }
+
+    /// Takes note of one file and of what was written into it.
+    pub(super) fn add_with(&mut self, path: RepoPath, file: FileStat, bytes: &[u8]) {
+        self.contents.insert(path.clone(), blake3::hash(bytes));
+        self.add(path, file);
+    }
+
+    /// Whether these bytes were written into a file. Nothing is read: an agent may have put there what
+    /// can't be.
+    pub(super) fn has_with(&self, path: &RepoPath, bytes: &[u8]) -> bool {
+        self.contents.get(path) == Some(&blake3::hash(bytes))
     }
 
     /// Whether a file was noted.

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
 
+mod agents_real;
 mod config;
 mod crash;
 mod history;
@@ -19,6 +20,7 @@ mod raw_reviews;
 mod reports;
 mod resolving;
 mod restored;
+mod rules;
 mod scopes;
 mod store;
 mod supervised;

@@ -312,11 +312,13 @@ fn a_store_that_cannot_keep_a_verdict_costs_nothing() {
 }
 
 #[test]
-fn a_fresh_review_reads_again_whatever_is_known() {
+fn a_review_looks_again_whatever_is_known() {
     let sandbox = Sandbox::new();
     let (repo, _) = reviewed(&sandbox);
-    let again = repo.call(PROGRAM).arg("--fresh");
-    assert!(!is_known(&repo, again, 0));
+    for words in [&[][..], &["--fresh"]] {
+        let again = repo.call(PROGRAM).args(words);
+        assert!(!is_known(&repo, again, 0), "{words:?}");
+    }
     let again = repo.deep_review(["--fresh", "--format", "json"]).code(0);
     assert_eq!(again.json()["agents"][0]["read"], 1);
     assert!(is_known(&repo, gate(&repo), 0));

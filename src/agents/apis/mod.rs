@@ -17,6 +17,7 @@ mod transcript;
 mod trouble;
 
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -24,7 +25,7 @@ use serde_json::Value;
 use crate::env;
 use crate::http::{Connection, Endpoint, EventStream, KeyPlace, Patience, Secret};
 use crate::process::Interrupt;
-use crate::snapshot::Redact;
+use crate::snapshot::{Redact, Redacted};
 
 use super::tools::{Toolbox, declared};
 use super::{Agent, AgentKind, Answer, Ask, Event, Failure, FailureKind, Spent};
@@ -39,6 +40,8 @@ use trouble::{Again, Trouble};
 const MOST_TURNS: usize = 40;
 /// Calls of one turn beyond which a model is not in its right mind.
 const MOST_CALLS: usize = 100;
+/// How long a probe may take.
+const PROBE: Duration = Duration::from_secs(20);
 /// The first wait before it is tried again.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 
@@ -74,6 +77,7 @@ pub(crate) fn ask(
         ask,
         Means {
             key,
+            tools: true,
             redact,
             interrupted: &|| interrupt.is_set(),
             first_wait: FIRST_WAIT,
@@ -102,8 +106,37 @@ fn key_of(agent: &Agent) -> Result<Option<Secret>, String> {
 }
 
 /// With what an agent is asked.
+/// Finds out whether an agent over HTTP would answer, by asking it for one word without tools of ours in
+/// reach. `place` is an empty directory. Says why it would not, in its vendor's words.
+pub(crate) fn probe(agent: &Agent, place: &Path, interrupt: &Interrupt) -> Result<(), String> {
+    let ask = Ask {
+        text: "Answer with the one word: ready",
+        static_prefix: 0,
+        schema: None,
+        snapshot: place,
+        home: place,
+        commits: ("", ""),
+        nonce: "",
+        total: PROBE,
+        idle: PROBE,
+    };
+    let nothing = |_: &_, _: &[u8]| Redacted::Same;
+    let means = Means {
+        key: key_of(agent)?,
+        tools: false,
+        redact: &nothing,
+        interrupted: &|| interrupt.is_set(),
+        first_wait: FIRST_WAIT,
+    };
+    ask_with(agent, &ask, means, &mut |_| {})
+        .map(|_| ())
+        .map_err(|failure| failure.why)
+}
+
 struct Means<'m> {
     key: Option<Secret>,
+    /// Whether it gets our tools.
+    tools: bool,
     redact: &'m Redact<'m>,
     interrupted: &'m dyn Fn() -> bool,
     first_wait: Duration,
@@ -150,7 +183,10 @@ fn ask_with(
     let key = means.key.map(|key| (vendor.key_place(), key));
     let endpoint = Endpoint::new(address, key).map_err(|error| refused(format!("{error:#}")))?;
     let connection = Connection::to(endpoint).map_err(|fault| refused(fault.to_string()))?;
-    let toolbox = Toolbox::open(ask, means.redact, means.interrupted)
+    let toolbox = means
+        .tools
+        .then(|| Toolbox::open(ask, means.redact, means.interrupted))
+        .transpose()
         .map_err(|error| refused(format!("{error:#}")))?;
     let mut transcript = Transcript::default();
     transcript.asked(agent, connection.endpoint().host(), ask.text);
@@ -163,7 +199,7 @@ fn ask_with(
             brief: ask.text,
             static_prefix: ask.static_prefix,
             schema,
-            tools: declared(),
+            tools: toolbox.as_ref().map(|_| declared()).unwrap_or_default(),
             offers: Offers::all(agent.kind == AgentKind::OpenAiChat),
             exchanges: Vec::new(),
             may_call: true,
@@ -204,7 +240,8 @@ struct Session<'s> {
     vendor: &'s dyn Vendor,
     connection: Connection,
     conversation: Conversation<'s>,
-    toolbox: Toolbox<'s>,
+    /// `None` for a probe, which reads nothing.
+    toolbox: Option<Toolbox<'s>>,
     patience: Patience<'s>,
     first_wait: Duration,
     spent: Spent,
@@ -217,7 +254,8 @@ impl Session<'_> {
     /// Turn after turn until there is an answer.
     fn run(&mut self) -> Result<String, Trouble> {
         for number in 1..=MOST_TURNS {
-            self.conversation.may_call = number < MOST_TURNS && self.toolbox.has_calls_left();
+            self.conversation.may_call =
+                number < MOST_TURNS && self.toolbox.as_ref().is_some_and(Toolbox::has_calls_left);
             let turn = self.turn(number)?;
             if turn.calls.is_empty() {
                 return Ok(turn.text);
@@ -237,7 +275,11 @@ impl Session<'_> {
     }
 
     fn answers(&mut self, calls: &[Call]) -> Vec<ToolAnswer> {
-        self.toolbox.begin_turn();
+        // It was told of no tools: then it gets no answers.
+        let Some(toolbox) = &mut self.toolbox else {
+            return Vec::new();
+        };
+        toolbox.begin_turn();
         let mut answers = Vec::with_capacity(calls.len());
         for call in calls {
             // A model may make names up, and only those of tools are worth counting one by one.
@@ -251,9 +293,7 @@ impl Session<'_> {
             (self.on)(Event::Tool {
                 name: name.to_owned(),
             });
-            let result = self
-                .toolbox
-                .call(&call.name, &call.arguments, self.patience.deadline);
+            let result = toolbox.call(&call.name, &call.arguments, self.patience.deadline);
             let answer = ToolAnswer {
                 id: call.id.clone(),
                 name: call.name.clone(),

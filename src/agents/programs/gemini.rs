@@ -234,21 +234,28 @@ impl Stream {
 
 /// The failure in a `result`: its message has the vendor's body in it.
 fn failure(error: &Value) -> Trouble {
-    let message = error["message"].as_str().unwrap_or("unknown error");
-    let kind = error["type"].as_str().unwrap_or_default();
-    let body = message
+    let Some(message) = error["message"].as_str() else {
+        // So it ends when the vendor's stream did before its end, whenever it tried.
+        let why = "its vendor's stream broke off, and it says no more than that";
+        return Trouble::new(FailureKind::Unavailable, why);
+    };
+    let said = message
         .strip_prefix("[API Error: ")
-        .and_then(|rest| rest.strip_suffix(']'))
-        .and_then(|body| serde_json::from_str::<Value>(body).ok());
+        .and_then(|rest| rest.strip_suffix(']'));
+    let body = said.and_then(|body| serde_json::from_str::<Value>(body).ok());
     if let Some(body) = body
         && let Some(words) = body["error"]["message"].as_str()
     {
         return Trouble::in_words(body["error"]["code"].as_u64(), words);
     }
-    if kind == "INVALID_STREAM" {
-        return Trouble::new(FailureKind::Unavailable, message);
+    match said {
+        // What came was not what the vendor's API says.
+        Some(words) => Trouble::new(FailureKind::Unavailable, words),
+        None if error["type"] == "INVALID_STREAM" => {
+            Trouble::new(FailureKind::Unavailable, message)
+        }
+        None => Trouble::in_words(None, message),
     }
-    Trouble::in_words(None, message)
 }
 
 /// It ended without a result; some of its exit codes say why.

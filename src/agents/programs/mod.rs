@@ -82,7 +82,6 @@ impl Invocation {
 #[derive(Clone, Copy, Debug)]
 struct Question<'q> {
     agent: &'q Agent,
-    known: Option<&'static Known>,
     ask: &'q Ask<'q>,
     access: &'q Access,
     purpose: Purpose,
@@ -170,7 +169,6 @@ fn put(
     }
     let question = Question {
         agent,
-        known,
         ask,
         access: &access,
         purpose,

@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const WORD: &str = "Answer with the one word: ready";
 
 /// What a probe found out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Probe {
     /// Where the program is.
     pub(crate) path: Option<PathBuf>,

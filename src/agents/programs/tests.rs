@@ -53,7 +53,6 @@ fn called_for(
 ) -> Result<Invocation, Trouble> {
     Question {
         agent,
-        known: known(agent.kind),
         ask: &ask_of(text),
         access,
         purpose,
@@ -92,7 +91,6 @@ fn read(
     let access = a_key();
     let question = Question {
         agent: &agent,
-        known: None,
         ask: &ask_of(BRIEF),
         access: &access,
         purpose: Purpose::Review,
@@ -433,6 +431,17 @@ fn a_bad_request_is_refused_in_the_vendors_words() {
     let trouble = read(AgentKind::Codex, &stream, 1, "").0.unwrap_err();
     assert_eq!(trouble.kind, FailureKind::Refused);
     assert_eq!(trouble.why, "no such model");
+}
+
+#[test]
+fn a_stream_that_broke_off_is_the_vendors_trouble() {
+    for end in [
+        "{\"type\":\"result\",\"status\":\"error\",\"stats\":{}}",
+        "{\"type\":\"result\",\"status\":\"error\",\"error\":{\"type\":\"unknown\",\"message\":\"[API Error: Incomplete JSON segment at the end]\"}}",
+    ] {
+        let trouble = read(AgentKind::Gemini, end, 0, "").0.unwrap_err();
+        assert_eq!(trouble.kind, FailureKind::Unavailable, "{}", trouble.why);
+    }
 }
 
 #[test]

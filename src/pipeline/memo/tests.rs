@@ -9,6 +9,8 @@ use crate::report::{AgentReport, FailedAgent, MissingAgent};
 use crate::store::Store;
 
 const BRANCH: Scope = Scope::Branch { base: None };
+/// What a review without a panel adds to its ingredients.
+const NOBODY: &[&[u8]] = &[b""];
 
 /// A branch with one commit on top of `main`.
 fn branch() -> Fixture {
@@ -41,10 +43,10 @@ fn recalled(mut session: Session, scope: &Scope, extra: &[&[u8]]) -> Option<Repo
 #[test]
 fn a_verdict_is_recalled_as_the_gate_would_find_it() {
     let fixture = branch();
-    assert!(recalled(session(&fixture), &BRANCH, &[]).is_none());
+    assert!(recalled(session(&fixture), &BRANCH, NOBODY).is_none());
     let first = session(&fixture).review(&BRANCH, Asking::Missing).unwrap();
     assert_eq!(first.agents[0].read, 1);
-    let recalled = recalled(session(&fixture), &BRANCH, &[]).expect("nothing moved");
+    let recalled = recalled(session(&fixture), &BRANCH, NOBODY).expect("nothing moved");
     assert_eq!(
         (recalled.agents[0].read, recalled.agents[0].remembered),
         (0, 1)
@@ -61,10 +63,10 @@ fn a_verdict_holds_for_its_day_and_for_what_else_it_was_made_from() {
     let fixture = branch();
     let mut now = session(&fixture);
     now.review(&BRANCH, Asking::Missing).unwrap();
-    assert!(recalled(session(&fixture), &BRANCH, &[]).is_some());
+    assert!(recalled(session(&fixture), &BRANCH, NOBODY).is_some());
     let tomorrow = session_on(&fixture, "2026-11-24");
-    assert!(recalled(tomorrow, &BRANCH, &[]).is_none());
-    for extra in [&[&b"panel"[..]][..], &[&b""[..]]] {
+    assert!(recalled(tomorrow, &BRANCH, NOBODY).is_none());
+    for extra in [&[&b"panel"[..]][..], &[]] {
         assert!(recalled(session(&fixture), &BRANCH, extra).is_none());
     }
 }

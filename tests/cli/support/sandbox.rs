@@ -45,10 +45,20 @@ pub(crate) struct Repo<'s> {
 impl Sandbox {
     /// An empty root with a home in it.
     pub(crate) fn new() -> Self {
+        Self::within(&std::env::temp_dir())
+    }
+
+    /// The same where no directory above is open to everybody: agents load files from there, so no snapshot is
+    /// put below such a one.
+    pub(crate) fn private() -> Self {
+        Self::within(Path::new(env!("CARGO_TARGET_TMPDIR")))
+    }
+
+    fn within(place: &Path) -> Self {
         let sandbox = Self {
             root: tempfile::Builder::new()
                 .prefix("deep-review-test-")
-                .tempdir()
+                .tempdir_in(place)
                 .unwrap(),
             cache: tempfile::Builder::new()
                 .prefix("cache-")

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::*;
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "a table")]
 fn what_is_no_answer_fails_by_name_at_once_or_after_a_few_tries() {
     use FailureKind::{
         CutOff, Declined, NoAnswer, NotLoggedIn, RateLimited, Refused, TooMuch, Unavailable,
@@ -88,15 +87,6 @@ fn what_is_no_answer_fails_by_name_at_once_or_after_a_few_tries() {
                 },
                 TooMuch,
                 "too long",
-                1,
-            ),
-            (
-                Scripted {
-                    times: 20 << 10,
-                    ..Scripted::events(format!(": {}\n", "x".repeat(1021)))
-                },
-                TooMuch,
-                "longer than 16 MB",
                 1,
             ),
         ];
@@ -260,6 +250,7 @@ fn an_interruption_ends_a_question_while_it_waits_to_try_again() {
     let stop = AtomicBool::new(false);
     let means = Means {
         key: None,
+        tools: true,
         redact: &|_: &RepoPath, _: &[u8]| Redacted::Same,
         interrupted: &|| stop.load(Ordering::SeqCst),
         first_wait: FIRST_WAIT,

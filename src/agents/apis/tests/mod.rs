@@ -124,6 +124,7 @@ fn asked_with(
     let mut events = Vec::new();
     let means = Means {
         key,
+        tools: true,
         redact: &|_: &RepoPath, text: &[u8]| {
             let text = String::from_utf8_lossy(text).replace("hunter2", "[REDACTED]");
             Redacted::Text(text.into_bytes())
@@ -490,6 +491,7 @@ fn an_agent_that_can_t_be_asked_says_why() {
     let fail = |agent: &Agent, key: Option<&str>| {
         let means = Means {
             key: key.and_then(Secret::new),
+            tools: true,
             redact: &|_: &RepoPath, _: &[u8]| Redacted::Same,
             interrupted: &|| false,
             first_wait: FIRST_WAIT,
