@@ -296,13 +296,13 @@ impl Snapshot {
         let noted = RepoPath::new(format!("{BRIEF}/{name}"));
         // Held while it is written: whoever looks for changes meanwhile must not see one.
         let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
-        if watch.has(&noted) && std::fs::read(&path).is_ok_and(|known| known == bytes) {
+        if watch.has_with(&noted, bytes) {
             return Ok(());
         }
         let written = files::write_new(&path, bytes)
             .with_context(|| format!("cannot write `{}`", path.display()))
             .hint("check the free space, or set XDG_CACHE_HOME to a directory with more")?;
-        watch.add(noted, written);
+        watch.add_with(noted, written, bytes);
         Ok(())
     }
 

@@ -153,7 +153,12 @@ pub(crate) fn loaded_from_above(cache_dir: &Path) -> Vec<PathBuf> {
 
 /// True if the owner of this directory has ended: nobody holds its lock.
 pub(super) fn is_dead(dir: &Path) -> bool {
-    match File::open(dir.join(LOCK)) {
+    let lock = dir.join(LOCK);
+    // A pipe that an agent put there would be waited for.
+    if fs::symlink_metadata(&lock).is_ok_and(|metadata| !metadata.is_file()) {
+        return true;
+    }
+    match File::open(lock) {
         // Creating and locking happen under the lock of the place, so one without is no beginning.
         Err(error) => error.kind() == ErrorKind::NotFound,
         Ok(file) => file.try_lock().is_ok(),
@@ -343,6 +348,17 @@ mod tests {
         fs::remove_dir(place.path()).unwrap();
         std::os::unix::fs::symlink(&real, cache.join("snapshots")).unwrap();
         assert!(Place::unchecked(&cache).is_err());
+    }
+
+    #[test]
+    fn a_lock_that_an_agent_replaced_is_not_waited_for() {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+        let directory = tempfile::tempdir().unwrap();
+        let lock = directory.path().join(LOCK);
+        let private = Mode::from_raw_mode(0o600);
+        mknodat(CWD, lock, FileType::Fifo, private, 0).unwrap();
+        assert!(is_dead(directory.path()));
     }
 
     #[test]

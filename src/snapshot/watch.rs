@@ -15,6 +15,12 @@ use super::files::{native_path, repo_path};
 /// Named before the rest is only counted.
 const NAMED: usize = 3;
 
+/// More changes than this are not looked at: an agent may have made any number.
+const MOST_TOLD: usize = 1000;
+
+/// A larger index is none of ours, in bytes.
+const LARGEST_INDEX: u64 = 512 << 20;
+
 /// The index is compared by content: Git may write the same one again when it only looks.
 const INDEX: &str = ".git/index";
 
@@ -23,12 +29,26 @@ const INDEX: &str = ".git/index";
 pub(super) struct Watch {
     files: BTreeMap<RepoPath, FileStat>,
     index: Option<blake3::Hash>,
+    /// What was written into those that may be written again.
+    contents: BTreeMap<RepoPath, blake3::Hash>,
 }
 
 impl Watch {
     /// Takes note of one file.
     pub(super) fn add(&mut self, path: RepoPath, file: FileStat) {
         self.files.insert(path, file);
+    }
+
+    /// Takes note of one file and of what was written into it.
+    pub(super) fn add_with(&mut self, path: RepoPath, file: FileStat, bytes: &[u8]) {
+        self.contents.insert(path.clone(), blake3::hash(bytes));
+        self.add(path, file);
+    }
+
+    /// Whether these bytes were written into a file. Nothing is read: an agent may have put there what
+    /// can't be.
+    pub(super) fn has_with(&self, path: &RepoPath, bytes: &[u8]) -> bool {
+        self.contents.get(path) == Some(&blake3::hash(bytes))
     }
 
     /// Whether a file was noted.
@@ -60,13 +80,15 @@ impl Watch {
                 }
                 None => "added",
             };
-            told.push(format!("{path:?} was {what}"));
+            if told.len() < MOST_TOLD {
+                told.push(format!("{path:?} was {what}"));
+            }
         })?;
         if seen != self.files.len() {
             let gone = |path: &&RepoPath| {
                 fs::symlink_metadata(root.join(native_path(path.as_bytes()))).is_err()
             };
-            let gone = self.files.keys().filter(gone);
+            let gone = self.files.keys().filter(gone).take(MOST_TOLD);
             told.extend(gone.map(|path| format!("{path:?} was removed")));
         }
         if index(root) != self.index {
@@ -79,14 +101,23 @@ impl Watch {
         Ok(match (told.is_empty(), more) {
             (true, _) => None,
             (_, 0) => Some(told.join(", ")),
+            (_, more) if more + NAMED >= MOST_TOLD => {
+                Some(format!("{} and many more", told.join(", ")))
+            }
             (_, more) => Some(format!("{} and {more} more", told.join(", "))),
         })
     }
 }
 
+/// A digest of the index; `None` if there is none that can be read to its end in a bounded time, such as
+/// the pipe that an agent put in its place.
 fn index(root: &Path) -> Option<blake3::Hash> {
-    let bytes = fs::read(root.join(INDEX)).ok()?;
-    Some(blake3::hash(&bytes))
+    let path = root.join(INDEX);
+    let metadata = fs::symlink_metadata(&path).ok()?;
+    if !metadata.is_file() || metadata.len() > LARGEST_INDEX {
+        return None;
+    }
+    Some(blake3::hash(&fs::read(path).ok()?))
 }
 
 /// Gives every entry that is no directory, links not followed.

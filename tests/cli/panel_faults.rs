@@ -11,6 +11,26 @@ use crate::support::sandbox::{Repo, Sandbox};
 const CART: &str = "export function total(prices) {\n  return prices.length;\n}\n";
 const SHOP: &str = "export function greet(name) {\n  return \"Hello, \" + name;\n}\n";
 
+/// What agents may find in their environment, besides a key of their own; some of it is their shell's.
+const ALLOWED: [&str; 16] = [
+    "PATH",
+    "HOME",
+    "TMPDIR",
+    "LC_ALL",
+    "TERM",
+    "PWD",
+    "OLDPWD",
+    "SHLVL",
+    "_",
+    "DEEP_REVIEW_ACTIVE",
+    "GIT_CONFIG_GLOBAL",
+    "GIT_CONFIG_NOSYSTEM",
+    "GIT_OPTIONAL_LOCKS",
+    "GIT_NO_LAZY_FETCH",
+    "GIT_PAGER",
+    "GIT_TERMINAL_PROMPT",
+];
+
 /// A clone with two files on its branch.
 fn with_files(sandbox: &Sandbox) -> Repo<'_> {
     let (repo, _) = sandbox.cloned();
@@ -239,6 +259,8 @@ fn who_changes_what_it_reads_has_not_answered_and_what_was_said_before_stays() {
         "git update-ref HEAD HEAD~1",
         "echo '*' >.git/info/exclude",
         "echo more >>.deep-review/units.json",
+        "rm .git/index; mkfifo .git/index",
+        "n=0; while [ $n -lt 1500 ]; do : >\"more-$n\"; n=$((n + 1)); done",
     ] {
         let sandbox = Sandbox::new();
         let repo = with_files(&sandbox);
@@ -294,24 +316,6 @@ fn an_agent_gets_no_more_of_the_environment_than_it_needs() {
         .env("LD_LIBRARY_PATH", "/nowhere")
         .run()
         .code(0);
-    const ALLOWED: [&str; 16] = [
-        "PATH",
-        "HOME",
-        "TMPDIR",
-        "LC_ALL",
-        "TERM",
-        "PWD",
-        "OLDPWD",
-        "SHLVL",
-        "_",
-        "DEEP_REVIEW_ACTIVE",
-        "GIT_CONFIG_GLOBAL",
-        "GIT_CONFIG_NOSYSTEM",
-        "GIT_OPTIONAL_LOCKS",
-        "GIT_NO_LAZY_FETCH",
-        "GIT_PAGER",
-        "GIT_TERMINAL_PROMPT",
-    ];
     for (agent, own) in [(&ann, None), (&bob, Some("HOUSE_KEY"))] {
         let environment = agent.wrote(1, "environment");
         for line in environment.lines() {

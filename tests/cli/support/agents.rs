@@ -65,10 +65,10 @@ impl<'s> ShellAgent<'s> {
     /// Its table in a configuration.
     pub(crate) fn table(&self) -> String {
         format!(
-            "[agents.{}]\nkind = \"command\"\ncommand = [\"/bin/sh\", {:?}, {:?}]\n",
+            "[agents.{}]\nkind = \"command\"\ncommand = [\"/bin/sh\", \"{}\", \"{}\"]\n",
             self.name,
-            self.sandbox.path("agents/agent.sh"),
-            self.own
+            self.sandbox.path("agents/agent.sh").display(),
+            self.own.display()
         )
     }
 
@@ -104,12 +104,14 @@ impl<'s> ShellAgent<'s> {
 
     /// What it was asked, in the order it began.
     pub(crate) fn asked(&self) -> Vec<String> {
-        let asked = |n: usize| self.path(&format!("asked-{n}"));
-        (1..)
-            .map(asked)
-            .take_while(|place| place.join("began").exists())
-            .map(|place| fs::read_to_string(place.join("brief")).unwrap())
-            .collect()
+        let mut briefs = Vec::new();
+        loop {
+            let place = self.path(&format!("asked-{}", briefs.len() + 1));
+            if !place.join("began").exists() {
+                return briefs;
+            }
+            briefs.push(fs::read_to_string(place.join("brief")).unwrap());
+        }
     }
 
     /// A file it wrote when it was asked for the n-th time.
