@@ -63,11 +63,6 @@ impl Ui {
         self.width
     }
 
-    /// True if lines on standard error can be drawn anew.
-    fn draws_lines(&self) -> bool {
-        io::stderr().is_terminal() && !env::text("TERM").is_some_and(|term| term == "dumb")
-    }
-
     /// Asks a question on the terminal and reads one line; `None` if nobody can answer.
     pub(crate) fn ask(&self, question: &Page) -> Option<String> {
         if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
@@ -245,6 +240,11 @@ fn escape(style: Style) -> (&'static str, &'static str) {
         Style::Literal => "\x1b[36m",
     };
     (on, "\x1b[0m")
+}
+
+/// True if lines on standard error can be drawn anew.
+fn draws_lines() -> bool {
+    io::stderr().is_terminal() && env::text("TERM").is_none_or(|term| term != "dumb")
 }
 
 /// Says one line on standard error, made harmless by the caller.

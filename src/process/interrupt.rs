@@ -84,7 +84,7 @@ impl Interrupt {
         }))))
     }
 
-    /// Sets it, for all clones; nothing happens to one that is [`Interrupt::never`] set.
+    /// Sets it, for all clones; nothing happens to one that nothing ever sets.
     pub(crate) fn set(&self) {
         if let Some(bell) = &self.0
             && !bell.rung.swap(true, Ordering::SeqCst)

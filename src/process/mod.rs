@@ -2,7 +2,7 @@
 //! Which program, where and with what environment is the caller's to say.
 //!
 //! - [`run`] waits for a short program that we trust.
-//! - [`supervise`] runs an agent: below a supervisor process of its own (`supervisor`, with which it
+//! - [`supervise()`] runs an agent: below a supervisor process of its own (`supervisor`, with which it
 //!   talks as `message` says), so that nothing the agent starts outlives the call or this process.
 //! - [`start_detached`] starts ourselves in the background.
 //! - [`Interrupt`] is Ctrl-C and its kin; `table` is the process table.

@@ -42,7 +42,7 @@ impl ProgressLines {
     pub(crate) fn new(ui: &Ui) -> Self {
         let drawn = match ui.volume {
             Volume::Quiet => Drawn::Nothing,
-            _ if ui.draws_lines() => Drawn::Bars(
+            _ if super::draws_lines() => Drawn::Bars(
                 MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10)),
                 Mutex::new(Vec::new()),
             ),
