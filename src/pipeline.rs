@@ -14,6 +14,7 @@ mod leading;
 mod led;
 mod memo;
 mod narrating;
+mod opened;
 mod opinions;
 mod panel;
 mod proposed;
@@ -149,8 +150,9 @@ impl Session {
         let panel = self.panel()?;
         let ingredients = match replies {
             [] => {
-                let who = [panel.names.join("\n"), format!("{:?}", self.lead)];
-                self.ingredients(scope, &[who[0].as_bytes(), who[1].as_bytes()])
+                let named = self.lead.iter().map(|lead| format!("\0{lead}"));
+                let who: Vec<String> = panel.names.iter().cloned().chain(named).collect();
+                self.ingredients(scope, &[who.join("\n").as_bytes()])
             }
             _ => None,
         };

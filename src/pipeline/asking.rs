@@ -3,16 +3,16 @@
 //! Who must answer is `panel`'s to say; that all are asked at the same time, `seats`'.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
+use super::opened::Opened;
 use super::opinions::Remembered;
 use super::panel::{Answers, Counting, Silent};
-use super::purse::Purse;
 use super::reading::Reading;
 use super::replies::{Heard, digest};
-use super::seats::{Ended, Place, Room, Wants, seat_all};
+use super::seats::{Ended, Place, Wants, seat_all};
 use super::told::Told;
 use super::{Asking, InForce, Reply, Session};
 use crate::agents::{Agent, AgentKind, FailureKind};
@@ -21,19 +21,15 @@ use crate::brief::family::Family;
 use crate::brief::input::{BriefUnit, UnitKind};
 use crate::brief::shards::{Budget, shards};
 use crate::brief::{self, Brief};
-use crate::config::Limits;
 use crate::diff::{Change, RepoPath, unified};
-use crate::env;
 use crate::git::ReadLimits;
 use crate::ledger::Decision;
-use crate::owed::{Head, Target};
+use crate::owed::Target;
 use crate::process::Interrupt;
 use crate::receipt::Asked;
-use crate::redact::{self, Mark, Redactor};
+use crate::redact::{Mark, Redactor};
 use crate::rules::{PathKind, path_kind};
-use crate::snapshot::{
-    self, Patience, Plan, Redact, Redacted, Snapshot, SnapshotLimits, UnitPages,
-};
+use crate::snapshot::{self, Patience, Snapshot, UnitPages};
 use crate::store::Turn;
 
 /// A shard is filled up to so many tokens; a unit alone may have more.
@@ -57,74 +53,6 @@ pub(super) struct Question<'q> {
     pub(super) decisions: &'q [Decision],
     /// Whether what is remembered counts.
     pub(super) asking: Asking,
-}
-
-/// What all questions about one target share: made for whoever is asked first, taken down after the last.
-pub(super) struct Opened {
-    /// What agents read.
-    pub(super) snapshot: Snapshot,
-    /// What takes secrets out of what they are given.
-    pub(super) shield: Shield,
-    /// What may be spent.
-    pub(super) purse: Purse,
-    /// When everything is to be over.
-    pub(super) deadline: Instant,
-    /// Whether the user wants to stop.
-    pub(super) interrupt: Interrupt,
-    /// Nobody else asks meanwhile.
-    _turn: Option<Turn>,
-}
-
-/// Takes secrets out of what agents are given, if anybody among them may not see them.
-pub(super) struct Shield {
-    redactor: Redactor,
-    redacts: bool,
-    /// What nobody is given, and why.
-    kept_back: BTreeMap<RepoPath, String>,
-}
-
-impl Shield {
-    /// A file as agents may have it.
-    pub(super) fn file(&self, path: &RepoPath, text: &[u8]) -> Redacted {
-        let why = match redact::withheld(path) {
-            Some(why) if self.redacts => Some(why),
-            _ => self.kept_back.get(path).map(String::as_str),
-        };
-        match (self.redacts, why) {
-            (_, Some(why)) => Redacted::Withheld {
-                why: why.to_owned(),
-            },
-            (false, None) => Redacted::Same,
-            (true, None) => match self.redactor.redact(path, text) {
-                redaction if redaction.marks.is_empty() => Redacted::Same,
-                redaction => Redacted::Text(redaction.text.into_owned()),
-            },
-        }
-    }
-
-    /// A text that is not from a file.
-    pub(super) fn text(&self, text: &str) -> String {
-        if self.redacts {
-            self.redactor.redact_text(text).into_owned()
-        } else {
-            text.to_owned()
-        }
-    }
-}
-
-impl Opened {
-    /// What the seats of one round of questions share.
-    pub(super) fn room<'o>(&'o self, limits: &Limits, redact: &'o Redact<'o>) -> Room<'o> {
-        Room {
-            snapshot: &self.snapshot,
-            purse: &self.purse,
-            deadline: self.deadline,
-            idle: limits.idle,
-            parallel: limits.parallel,
-            interrupt: &self.interrupt,
-            redact,
-        }
-    }
 }
 
 /// The units each agent is to read, by their place among those that count.
@@ -198,70 +126,6 @@ impl Session {
             if interrupt.wait(LOOK_EVERY) {
                 return Ok(None);
             }
-        }
-    }
-
-    /// Makes what agents read, for everybody of the panel and for a lead that was named.
-    pub(super) fn open_snapshot(
-        &mut self,
-        question: &Question<'_>,
-        interrupt: Interrupt,
-        turn: Option<Turn>,
-    ) -> Result<Opened> {
-        let named = self.named_lead().cloned();
-        let of_panel = question.counting.panel.agents.iter();
-        let readers: Vec<&Agent> = of_panel.chain(&named).collect();
-        // What of the change is kept back is kept out of the snapshot too.
-        let kept_back = question
-            .counting
-            .all_kept_back(question.reading)
-            .into_iter()
-            .map(|file| (file.path, file.why))
-            .collect();
-        let shield = Shield {
-            kept_back,
-            redactor: Redactor::new(self.store.redaction_key()?),
-            // One snapshot serves all: it has secrets only if everybody may see them.
-            redacts: readers.iter().any(|agent| agent.redact),
-        };
-        let redact = |path: &RepoPath, text: &[u8]| shield.file(path, text);
-        let cache = env::cache_dir()?;
-        if let Err(error) = snapshot::sweep(&cache) {
-            self.warn(format!("an old snapshot could not be removed: {error:#}"));
-        }
-        let changes = question.reading.head_changes();
-        let snapshot = snapshot::build(
-            &cache,
-            &Plan {
-                repo: &self.repo,
-                head: snapshot_head(question.target, &changes),
-                base: question.target.base.commit,
-                target: None,
-                redact: &redact,
-                files: readers.iter().any(|agent| !agent.kind.is_api()),
-                limits: SnapshotLimits::default(),
-            },
-        )
-        .context("cannot write the snapshot that agents read")?;
-        for note in &snapshot.notes {
-            self.warn(note.clone());
-        }
-        let before = self.store.spent_on(self.today()).unwrap_or_default();
-        Ok(Opened {
-            snapshot,
-            purse: Purse::new(&self.limits, before),
-            shield,
-            deadline: Instant::now() + self.limits.wall,
-            interrupt,
-            _turn: turn,
-        })
-    }
-
-    /// Takes down what questions about a target shared.
-    pub(super) fn close(&mut self, opened: Opened) {
-        self.interrupted |= opened.interrupt.is_set();
-        if let Err(error) = opened.snapshot.remove() {
-            self.warn(format!("the snapshot could not be removed: {error:#}"));
         }
     }
 
@@ -572,20 +436,6 @@ impl<'r> Run<'r> {
                 (*index, asked)
             })
             .collect()
-    }
-}
-
-/// What stands in the snapshot.
-fn snapshot_head<'c>(target: &Target, changes: &'c [Change]) -> snapshot::Head<'c> {
-    let what = match target.head {
-        Head::Commit(head) => return snapshot::Head::Commit(head),
-        Head::Index => "staged changes",
-        Head::Worktree { .. } => "changes of the work tree",
-    };
-    snapshot::Head::Uncommitted {
-        base_tree: target.base.tree,
-        changes,
-        what,
     }
 }
 

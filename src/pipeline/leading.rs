@@ -4,9 +4,10 @@
 
 use anyhow::Result;
 
-use super::asking::{Opened, Question, family, random_hex};
+use super::asking::{Question, family, random_hex};
 use super::joining::Joined;
 use super::led::{LeadAnswer, Led, Prepared, Site, decisions_about, keyed, offered, prepare};
+use super::opened::Opened;
 use super::opinions::Opinions;
 use super::panel::Answers;
 use super::seats::{Ended, Place, Wants, seat_all};
@@ -20,7 +21,6 @@ use crate::diff::RepoPath;
 use crate::finding::{Finding, Location, RawFinding};
 use crate::lead::DOUBTFUL;
 use crate::parse::verdicts::read_verdicts;
-use crate::process::Interrupt;
 use crate::progress::Unheard;
 use crate::receipt::AgentSpec;
 use crate::report::MaybeSame;
@@ -232,25 +232,6 @@ impl Session {
         self.listener = listener;
         self.interrupted |= opened.interrupt.is_set();
         Ok(())
-    }
-
-    /// Opens what questions about a target share, if nobody has. True if somebody else was waited for;
-    /// nothing is opened if the user wants to stop.
-    pub(super) fn open_again(
-        &mut self,
-        question: &Question<'_>,
-        opened: &mut Option<Opened>,
-    ) -> Result<bool> {
-        if opened.is_some() {
-            return Ok(false);
-        }
-        let interrupt = Interrupt::on_signals()?;
-        let Some((turn, waited)) = self.turn(&interrupt)? else {
-            self.interrupted = true;
-            return Ok(false);
-        };
-        *opened = Some(self.open_snapshot(question, interrupt, turn)?);
-        Ok(waited)
     }
 
     /// Takes in how one batch ended.
@@ -497,12 +478,17 @@ fn place(location: &Location) -> String {
 
 /// What one voice says, within bounds.
 fn said(raw: &RawFinding) -> String {
-    let doubt = raw.doubt.as_deref().unwrap_or_default().trim();
-    let doubt = match doubt {
-        "" => String::new(),
-        doubt => format!("\nDoubt: {doubt}"),
-    };
-    let mut text = format!("{}\n{}{doubt}", raw.title, raw.body);
+    let mut text = format!("{}\n{}", raw.title, raw.body);
+    let parts = [
+        ("Trigger", &raw.trigger),
+        ("Outcome", &raw.outcome),
+        ("Doubt", &raw.doubt),
+    ];
+    for (name, words) in parts {
+        if let Some(words) = words.as_deref().filter(|words| !words.trim().is_empty()) {
+            text.extend(["\n", name, ": ", words]);
+        }
+    }
     if text.len() > TEXT {
         let mut end = TEXT;
         while !text.is_char_boundary(end) {

@@ -287,12 +287,12 @@ impl Session {
             .map(|(one, other, _)| (one, other))
             .collect();
         let vendor_of = |agent: &str| vendor_of(site.specs, spec, agent);
-        let lead = Lead {
+        let who = Lead {
             agent: &spec.name,
             vendor_of: &vendor_of,
         };
         let cases: Vec<Case> = prepared.into_iter().map(|it| it.case).collect();
-        let outcome = lead::apply(cases, &words, &pairs, added, lead);
+        let outcome = lead::apply(cases, &words, &pairs, added, who);
         let notes = if outcome.restored.is_empty() || verdicts.is_empty() {
             Vec::new()
         } else {
@@ -333,8 +333,8 @@ impl Session {
         let tree = tree_for(&self.repo, site.target, changes, settings, &named)?;
         let reviewed = tree.reviewed();
         let grounds = Grounds::new(&reviewed);
-        let quoted = claims.iter().map(|raw| quoted(&grounds.check(raw)));
-        let quoted = quoted.collect();
+        let proofs = claims.iter().map(|raw| quoted(&grounds.check(raw)));
+        let proofs = proofs.collect();
         let mut own = Vec::new();
         for added in added {
             let Some(mut raw) = standing(added, &tree) else {
@@ -352,7 +352,7 @@ impl Session {
             };
             own.extend(alone(&grounded(raw, &evidence), &check, &at));
         }
-        Ok((quoted, own))
+        Ok((proofs, own))
     }
 
     /// The code of findings that a lead raised just now, as it will be looked for later.

@@ -3,9 +3,10 @@
 
 use anyhow::Result;
 
-use super::asking::{Opened, Question, family, random_hex};
+use super::asking::{Question, family, random_hex};
 use super::gathering::Gathering;
 use super::led::Led;
+use super::opened::Opened;
 use super::panel::Answers;
 use super::seats::{Ended, Place, Wants, seat_all};
 use super::{Asking, Reply, Session};
@@ -147,7 +148,7 @@ impl Session {
         let room = opened.room(&self.limits, &redact);
         let mut ended: Option<Ended> = None;
         seat_all(&places, &room, self.listener.as_ref(), |it| {
-            ended = Some(it)
+            ended = Some(it);
         });
         self.interrupted |= opened.interrupt.is_set();
         let Some(ended) = ended else {

@@ -11,6 +11,7 @@ mod history;
 mod hooks;
 mod hostile;
 mod lapsing;
+mod leading;
 mod oddities;
 mod panel;
 mod panel_faults;

@@ -46,7 +46,8 @@ units() {
         }' "$asked/brief"
 }
 
-# What stands in the file `raises` about these units: path|line|severity|title|quote.
+# What stands in the file `raises` about these units: path|line|severity|title|quote, and what sets it off,
+# what then happens and why, if that is not about the cart.
 findings() {
     [ -e "$own/raises" ] || return 0
     units >"$asked/units"
@@ -54,7 +55,10 @@ findings() {
         BEGIN { while ((getline line < units) > 0) { split(line, unit, "\t"); given[unit[2]] = 1 } }
         $1 in given {
             printf "%s{\"title\":\"%s\",\"places\":[{\"path\":\"%s\",\"line\":%s,\"quote\":\"%s\"}],", comma, $4, $1, $2, $5
-            printf "\"trigger\":\"a cart with two prices\",\"outcome\":\"the customer pays the wrong sum\",\"why\":\"nothing is added up\","
+            trigger = $6 ? $6 : "a cart with two prices"
+            outcome = $7 ? $7 : "the customer pays the wrong sum"
+            why = $8 ? $8 : "nothing is added up"
+            printf "\"trigger\":\"%s\",\"outcome\":\"%s\",\"why\":\"%s\",", trigger, outcome, why
             printf "\"proof\":\"traced\",\"doubt\":\"\",\"rule\":\"\",\"kind\":\"regression\",\"severity\":\"%s\",\"fix\":\"\"}", $3
             comma = ","
         }' "$own/raises"
@@ -70,6 +74,44 @@ answer() {
     printf '],"findings":['
     findings
     printf '],"prior":[],"design":[],"tests":[],"docs":[],"summary":"A cart.","trouble":[]}\n'
+}
+
+# Says the same of each finding it is to check, as the lead: what to do with it, on which ground, and why.
+# The quote is the line it is about.
+verdicts() {
+    batch=$(sed -n 's/.*`batch` is `\(b-[0-9a-f]*\)`.*/\1/p' "$asked/brief" | tail -n 1)
+    printf '{"batch":"%s","clusters":[' "$batch"
+    comma=
+    sed -n -e 's/^<<<data [0-9a-f]* cluster \(k[0-9]*\)$/\1/p' -e 's/^place: //p' "$asked/brief" |
+        while read -r id && read -r place; do
+            path=${place%:*} line=${place##*:}
+            quote=$(sed -n "${line}p" "$path" | sed -e 's/[\\"]/\\&/g')
+            printf '%s{"c":"%s","check":"opened %s","path":"%s","line":%s,"quote":"%s",' \
+                "$comma" "$id" "$path" "$path" "$line" "$quote"
+            printf '"verdict":"%s","ground":"%s","reason":"%s","kind":"regression",' "$1" "$2" "$3"
+            printf '"severity":"suggestion","proof":"traced","to":"","same_as":"","apart":[],'
+            printf '"title":"","body":"","fix":""}'
+            comma=,
+        done
+    printf '],"added":[%s],"trouble":[]}\n' "${4-}"
+}
+
+# The prose of the report.
+prose() {
+    report=$(sed -n 's/.*`report` is `\(n-[0-9a-f]*\)`.*/\1/p' "$asked/brief" | tail -n 1)
+    printf '{"report":"%s","summary":"It adds a cart.","design":[{"type":"strength","scope":"in-scope",' "$report"
+    printf '"text":"The cart is small.","from":[]}],"tests":[{"text":"An empty cart.","ids":["I1"]}],'
+    printf '"docs":[],"commits":[],"limitations":[],"agents":[{"agent":"bob","text":"It saw the greeting."}],'
+    printf '"proposals":[{"target":"context","action":"add","path":"*.js","text":"Sums of prices are added up, never counted.","because":"I1"}]}\n'
+}
+
+# Which of the three briefs it has: review, verify or report.
+asked_to() {
+    case "$(head -n 1 "$asked/brief")" in
+    '# Verification brief') echo verify ;;
+    '# Report brief') echo report ;;
+    *) echo review ;;
+    esac
 }
 
 # Waits until the test opens its gate.

@@ -26,7 +26,7 @@ pub(crate) struct ShellAgent<'s> {
 pub(crate) struct Gate(File);
 
 /// Configures agents of these names for the user, with `more` of the user's configuration. Nobody has
-/// enabled them yet.
+/// enabled them yet, and nobody leads unless `more` has a table `[review]`.
 pub(crate) fn configured<'s, const N: usize>(
     sandbox: &'s Sandbox,
     names: [&'static str; N],
@@ -34,7 +34,12 @@ pub(crate) fn configured<'s, const N: usize>(
 ) -> [ShellAgent<'s>; N] {
     let agents = names.map(|name| ShellAgent::new(sandbox, name));
     let tables: String = agents.iter().map(ShellAgent::table).collect();
-    sandbox.configure(&format!("{tables}{more}"));
+    let lead = if more.contains("[review]") {
+        ""
+    } else {
+        "[review]\nlead = \"none\"\n"
+    };
+    sandbox.configure(&format!("{tables}{more}{lead}"));
     agents
 }
 

@@ -1,0 +1,190 @@
+//! What all questions about one target share: the snapshot that agents read, what takes secrets out of it,
+//! what may be spent. Made for whoever is asked first, taken down after the last.
+//! Asking is left to `asking`, `leading` and `narrating`.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+
+use super::Session;
+use super::asking::Question;
+use super::purse::Purse;
+use super::seats::Room;
+use crate::agents::Agent;
+use crate::config::Limits;
+use crate::diff::{Change, RepoPath};
+use crate::env;
+use crate::owed::{Head, Target};
+use crate::process::Interrupt;
+use crate::redact::{self, Redactor};
+use crate::snapshot::{self, Plan, Redact, Redacted, Snapshot, SnapshotLimits};
+use crate::store::Turn;
+
+/// What all questions about one target share: made for whoever is asked first, taken down after the last.
+pub(super) struct Opened {
+    /// What agents read.
+    pub(super) snapshot: Snapshot,
+    /// What takes secrets out of what they are given.
+    pub(super) shield: Shield,
+    /// What may be spent.
+    pub(super) purse: Purse,
+    /// When everything is to be over.
+    pub(super) deadline: Instant,
+    /// Whether the user wants to stop.
+    pub(super) interrupt: Interrupt,
+    /// Nobody else asks meanwhile.
+    _turn: Option<Turn>,
+}
+
+/// Takes secrets out of what agents are given, if anybody among them may not see them.
+pub(super) struct Shield {
+    /// For what is neither a file nor a text.
+    pub(super) redactor: Redactor,
+    redacts: bool,
+    /// What nobody is given, and why.
+    kept_back: BTreeMap<RepoPath, String>,
+}
+
+impl Shield {
+    /// A file as agents may have it.
+    pub(super) fn file(&self, path: &RepoPath, text: &[u8]) -> Redacted {
+        let why = match redact::withheld(path) {
+            Some(why) if self.redacts => Some(why),
+            _ => self.kept_back.get(path).map(String::as_str),
+        };
+        match (self.redacts, why) {
+            (_, Some(why)) => Redacted::Withheld {
+                why: why.to_owned(),
+            },
+            (false, None) => Redacted::Same,
+            (true, None) => match self.redactor.redact(path, text) {
+                redaction if redaction.marks.is_empty() => Redacted::Same,
+                redaction => Redacted::Text(redaction.text.into_owned()),
+            },
+        }
+    }
+
+    /// A text that is not from a file.
+    pub(super) fn text(&self, text: &str) -> String {
+        if self.redacts {
+            self.redactor.redact_text(text).into_owned()
+        } else {
+            text.to_owned()
+        }
+    }
+}
+
+impl Opened {
+    /// What the seats of one round of questions share.
+    pub(super) fn room<'o>(&'o self, limits: &Limits, redact: &'o Redact<'o>) -> Room<'o> {
+        Room {
+            snapshot: &self.snapshot,
+            purse: &self.purse,
+            deadline: self.deadline,
+            idle: limits.idle,
+            parallel: limits.parallel,
+            interrupt: &self.interrupt,
+            redact,
+        }
+    }
+}
+
+impl Session {
+    /// Makes what agents read, for everybody of the panel and for a lead that was named.
+    pub(super) fn open_snapshot(
+        &mut self,
+        question: &Question<'_>,
+        interrupt: Interrupt,
+        turn: Option<Turn>,
+    ) -> Result<Opened> {
+        let named = self.named_lead().cloned();
+        let of_panel = question.counting.panel.agents.iter();
+        let readers: Vec<&Agent> = of_panel.chain(&named).collect();
+        // What of the change is kept back is kept out of the snapshot too.
+        let kept_back = question
+            .counting
+            .all_kept_back(question.reading)
+            .into_iter()
+            .map(|file| (file.path, file.why))
+            .collect();
+        let shield = Shield {
+            kept_back,
+            redactor: Redactor::new(self.store.redaction_key()?),
+            // One snapshot serves all: it has secrets only if everybody may see them.
+            redacts: readers.iter().any(|agent| agent.redact),
+        };
+        let redact = |path: &RepoPath, text: &[u8]| shield.file(path, text);
+        let cache = env::cache_dir()?;
+        if let Err(error) = snapshot::sweep(&cache) {
+            self.warn(format!("an old snapshot could not be removed: {error:#}"));
+        }
+        let changes = question.reading.head_changes();
+        let snapshot = snapshot::build(
+            &cache,
+            &Plan {
+                repo: &self.repo,
+                head: snapshot_head(question.target, &changes),
+                base: question.target.base.commit,
+                target: None,
+                redact: &redact,
+                files: readers.iter().any(|agent| !agent.kind.is_api()),
+                limits: SnapshotLimits::default(),
+            },
+        )
+        .context("cannot write the snapshot that agents read")?;
+        for note in &snapshot.notes {
+            self.warn(note.clone());
+        }
+        let before = self.store.spent_on(self.today()).unwrap_or_default();
+        Ok(Opened {
+            snapshot,
+            purse: Purse::new(&self.limits, before),
+            shield,
+            deadline: Instant::now() + self.limits.wall,
+            interrupt,
+            _turn: turn,
+        })
+    }
+
+    /// Takes down what questions about a target shared.
+    pub(super) fn close(&mut self, opened: Opened) {
+        self.interrupted |= opened.interrupt.is_set();
+        if let Err(error) = opened.snapshot.remove() {
+            self.warn(format!("the snapshot could not be removed: {error:#}"));
+        }
+    }
+
+    /// Opens what questions about a target share, if nobody has. True if somebody else was waited for;
+    /// nothing is opened if the user wants to stop.
+    pub(super) fn open_again(
+        &mut self,
+        question: &Question<'_>,
+        opened: &mut Option<Opened>,
+    ) -> Result<bool> {
+        if opened.is_some() {
+            return Ok(false);
+        }
+        let interrupt = Interrupt::on_signals()?;
+        let Some((turn, waited)) = self.turn(&interrupt)? else {
+            self.interrupted = true;
+            return Ok(false);
+        };
+        *opened = Some(self.open_snapshot(question, interrupt, turn)?);
+        Ok(waited)
+    }
+}
+
+/// What stands in the snapshot.
+fn snapshot_head<'c>(target: &Target, changes: &'c [Change]) -> snapshot::Head<'c> {
+    let what = match target.head {
+        Head::Commit(head) => return snapshot::Head::Commit(head),
+        Head::Index => "staged changes",
+        Head::Worktree { .. } => "changes of the work tree",
+    };
+    snapshot::Head::Uncommitted {
+        base_tree: target.base.tree,
+        changes,
+        what,
+    }
+}
