@@ -470,7 +470,10 @@ pub(super) fn random_hex(bytes: usize) -> Result<String> {
     getrandom::fill(&mut random)
         .map_err(|error| anyhow::anyhow!("{error}"))
         .context("cannot get random bytes from the system")?;
-    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
+    let digits = random.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    Ok(digits
+        .filter_map(|digit| char::from_digit(u32::from(digit), 16))
+        .collect())
 }
 
 fn count(units: usize) -> String {
