@@ -36,6 +36,7 @@ mod watch;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow};
 
@@ -326,11 +327,13 @@ impl Snapshot {
     }
 
     /// What is different from what was written, in the files, the brief, the index, HEAD, refs and
-    /// objects, as in "`a.rs` was edited"; `None` if nothing.
+    /// objects, as in "`a.rs` was edited"; `None` if nothing. Looking at every file takes its time: those
+    /// who ask while somebody looks share the next look.
     pub(crate) fn changed(&self) -> Option<String> {
-        let watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
+        let asked = Instant::now();
+        let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
         watch
-            .changed(&self.path)
+            .changed_since(&self.path, asked)
             .unwrap_or_else(|error| Some(format!("{error:#}")))
     }
 

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 
@@ -31,6 +32,8 @@ pub(super) struct Watch {
     index: Option<blake3::Hash>,
     /// What was written into those that may be written again.
     contents: BTreeMap<RepoPath, blake3::Hash>,
+    /// When the last look began, and what was different.
+    looked: Option<(Instant, Option<String>)>,
 }
 
 impl Watch {
@@ -65,8 +68,22 @@ impl Watch {
         Ok(())
     }
 
+    /// What is different at some moment after `asked`: found out now, unless somebody else has begun to
+    /// since.
+    pub(super) fn changed_since(&mut self, root: &Path, asked: Instant) -> Result<Option<String>> {
+        if let Some((began, found)) = &self.looked
+            && *began > asked
+        {
+            return Ok(found.clone());
+        }
+        let began = Instant::now();
+        let found = self.changed(root)?;
+        self.looked = Some((began, found.clone()));
+        Ok(found)
+    }
+
     /// What is different now, as in "`a` was edited"; `None` if nothing.
-    pub(super) fn changed(&self, root: &Path) -> Result<Option<String>> {
+    fn changed(&self, root: &Path) -> Result<Option<String>> {
         let mut told = Vec::new();
         let mut seen = 0;
         walk(root, root, &mut |path, file| {

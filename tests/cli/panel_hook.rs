@@ -63,6 +63,7 @@ fn a_push_waits_for_the_panel_and_goes_through() {
     push(&repo)
         .run()
         .code(0)
+        .says("ann: answered")
         .says("PASS: 1 file by the built-in rules and ann")
         .says("bob")
         .says("the quota is used up");
