@@ -19,18 +19,19 @@ use crate::process::supervise::supervise_by;
 use crate::process::{End, Ended, Interrupt, Limits};
 
 /// Starts processes that do not want to end: TERM ignored, a session of its own, orphans in sessions of
-/// their own, one that goes on as another again and again, and a shell that forks for ever. Every one has
-/// the marker in its arguments.
+/// their own, one that goes on as another again and again, and a shell that forks and forks. Every one has
+/// the marker in its arguments; what a fault in the supervisor leaves ends by itself some day, so that a
+/// failed test does not take the machine with it.
 const NASTY: &str = r#"
 trap '' TERM INT HUP
-bash -c 'exec sleep 1000 & exec -a "$0-ignores" sleep 1000' "$0" &
-setsid bash -c 'exec -a "$0-session" sleep 1000' "$0" &
-setsid bash -c 'setsid bash -c "exec -a \$0-orphan sleep 1000" "$0" & exit' "$0" &
-chain='read -rt 0.02 <> <(:); setsid bash -c "$1" "$0" "$1" & exit'
-setsid bash -c "$chain" "$0-chain" "$chain" &
-bash -c 'while :; do setsid bash -c "(exec -a \$0-forked sleep 1000) & exit" "$0"; read -rt 0.02 <> <(:); done' "$0-forks" &
+bash -c 'exec sleep 300 & exec -a "$0-ignores" sleep 300' "$0" &
+setsid bash -c 'exec -a "$0-session" sleep 300' "$0" &
+setsid bash -c 'setsid bash -c "exec -a \$0-orphan sleep 300" "$0" & exit' "$0" &
+chain='[ "$2" -gt 0 ] || exit; read -rt 0.02 <> <(:); setsid bash -c "$1" "$0" "$1" $(($2 - 1)) & exit'
+setsid bash -c "$chain" "$0-chain" "$chain" 2000 &
+bash -c 'for turn in {1..2000}; do setsid bash -c "(exec -a \$0-forked sleep 300) & exit" "$0"; read -rt 0.02 <> <(:); done' "$0-forks" &
 echo ready
-exec -a "$0-itself" sleep 1000
+exec -a "$0-itself" sleep 300
 "#;
 
 /// Ends a nasty tree once it has grown, in whatever way.
@@ -94,8 +95,8 @@ fn nothing_of_a_nasty_tree_is_left_after_its_deadlines() {
 fn what_a_program_leaves_behind_is_ended_and_its_own_end_told() {
     let marker = marker();
     let text = r#"trap '' TERM
-        setsid bash -c 'echo behind; exec -a "$0-behind" sleep 1000' "$0" &
-        setsid bash -c '(setsid bash -c "exec -a \$0-far sleep 1000" "$0") & exit' "$0" &
+        setsid bash -c 'echo behind; exec -a "$0-behind" sleep 300' "$0" &
+        setsid bash -c '(setsid bash -c "exec -a \$0-far sleep 300" "$0") & exit' "$0" &
         echo before; exit 7"#;
     let ended = supervised(&script(text, &marker), &GENEROUS).unwrap();
     assert_eq!(ended.end, End::Exited(Some(7)));
@@ -116,7 +117,7 @@ fn eight_at_a_time_are_not_mixed_up() {
         let waits = scope.spawn(move || {
             supervise_by(
                 &companion(),
-                &script("echo ready; exec -a \"$0\" sleep 1000", &stays),
+                &script("echo ready; exec -a \"$0\" sleep 300", &stays),
                 &GENEROUS,
                 &Interrupt::never(),
                 &mut |line| {
@@ -135,7 +136,7 @@ fn eight_at_a_time_are_not_mixed_up() {
             .map(|(number, marker)| {
                 scope.spawn(move || {
                     let text = format!(
-                        "setsid bash -c 'exec -a \"$0\" sleep 1000' \"$0\" & echo {number}; exit {number}"
+                        "setsid bash -c 'exec -a \"$0\" sleep 300' \"$0\" & echo {number}; exit {number}"
                     );
                     supervised(&script(&text, marker), &GENEROUS).unwrap()
                 })
@@ -157,8 +158,8 @@ fn eight_at_a_time_are_not_mixed_up() {
 #[test]
 fn a_supervisor_that_is_killed_is_noticed_and_its_program_ended() {
     let marker = marker();
-    let text = r#"setsid bash -c 'echo $PPID; exec -a "$0-tool" sleep 1000' "$0" &
-        echo $PPID; exec -a "$0-itself" sleep 1000"#;
+    let text = r#"setsid bash -c 'echo $PPID; exec -a "$0-tool" sleep 300' "$0" &
+        echo $PPID; exec -a "$0-itself" sleep 300"#;
     let mut killed = false;
     let error = supervise_by(
         &companion(),
