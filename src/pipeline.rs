@@ -53,7 +53,7 @@ use gathering::Gathering;
 use joining::Joined;
 use led::Led;
 use opinions::{New, Opinions};
-use panel::{Answers, Lacking, Panel};
+use panel::{Answers, Counting, Lacking, Panel};
 use reading::{ReadUnit, Reading};
 use replay::Record;
 use session::rule_set;
@@ -178,7 +178,7 @@ impl Session {
             }
             self.store_receipts(&reading, asking);
             let advice = self.advice(&target, &in_force.settings)?;
-            let counting = self.counting(&panel, &in_force.settings, &advice);
+            let counting = Counting::new(&panel, &in_force.settings, &advice);
             let mut remembered = self.remembered(&reading);
             let question = Question {
                 counting: &counting,

@@ -7,6 +7,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::asking::{LARGEST_UNIT, Question, SHARD};
+use super::panel::Counting;
 use super::{Asking, Scope, Session, rule_set};
 use crate::brief::shards::{Budget, shards};
 use crate::diff::RepoPath;
@@ -72,7 +73,7 @@ impl Session {
                 Asking::Nothing,
             )?;
             let advice = self.advice(&target, &in_force.settings)?;
-            let counting = self.counting(&panel, &in_force.settings, &advice);
+            let counting = Counting::new(&panel, &in_force.settings, &advice);
             let question = Question {
                 counting: &counting,
                 target: &target,

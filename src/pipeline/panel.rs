@@ -1,5 +1,5 @@
 //! The panel: which agents a change owes, which units each has read, and who is missing.
-//! Asking them is left to `rounds_of_asking`; what their words come to, to `opinions`.
+//! Asking them is left to `asking`; what their words come to, to `opinions`.
 
 use std::collections::BTreeMap;
 
@@ -144,18 +144,14 @@ impl Session {
             agents,
         })
     }
+}
 
+impl<'c> Counting<'c> {
     /// By what the panel's answers are counted for one change.
-    #[expect(clippy::unused_self, reason = "the session's panel is counted")]
-    pub(super) fn counting<'p>(
-        &self,
-        panel: &'p Panel,
-        settings: &Settings,
-        advice: &'p Advice,
-    ) -> Counting<'p> {
+    pub(super) fn new(panel: &'c Panel, settings: &Settings, advice: &'c Advice) -> Self {
         // A pattern that can't be understood names nothing; in force, it is complained about elsewhere.
         let (withheld, _) = Excludes::new(&settings.withhold);
-        Counting {
+        Self {
             panel,
             quorum: settings.quorum.value,
             on_budget: settings.on_budget.value,

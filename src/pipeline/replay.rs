@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::gathering::Gathering;
 use super::led::{LeadAnswer, Led, Site};
 use super::opinions::Remembered;
-use super::panel::{Answers, Panel, Silent};
+use super::panel::{Answers, Counting, Panel, Silent};
 use super::session::rule_set;
 use super::{Asking, Reply, Seen, Session, joined};
 use crate::diff::Oid;
@@ -270,7 +270,7 @@ impl Session {
                 receipts: kept.receipts.clone(),
             };
             let advice = self.advice(target, &in_force.settings)?;
-            let counting = self.counting(&panel, &in_force.settings, &advice);
+            let counting = Counting::new(&panel, &in_force.settings, &advice);
             let answers = Answers {
                 silent: kept.silent.clone(),
                 ..Answers::default()
