@@ -11,6 +11,8 @@ use super::{Likeness, Member};
 
 /// From this likelihood two clusters that stay apart are perhaps the same.
 const PERHAPS: Likelihood = CERTAIN / 20;
+/// From this likelihood two statements are surely of one problem.
+const SURE: Likelihood = CERTAIN / 10 * 9;
 /// How many such pairs are named at least, and per how many findings another one.
 const PERHAPS_LEAST: usize = 10;
 /// See [`PERHAPS_LEAST`].
@@ -46,8 +48,13 @@ pub(super) fn group<'a>(opinions: &[Voice<'_>]) -> (Vec<Group<'a>>, Vec<Likeness
         .collect();
     let rivals = |i: usize, j: usize| owners[i].is_some() && owners[i] == owners[j];
     let comparison = Comparison::of(&statements, &agents);
+    // Who says that something is older than the change speaks of another problem, unless it is surely the same.
+    let of_another_time =
+        |i: usize, j: usize| opinions[i].is_pre_existing() != opinions[j].is_pre_existing();
     let pairs = comparison.pairs(|i, j| !rivals(i, j));
-    let clusters = linkage::link(&owners, &pairs);
+    let mut linking = pairs.clone();
+    linking.retain(|pair| pair.likelihood >= SURE || !of_another_time(pair.first, pair.second));
+    let clusters = linkage::link(&owners, &linking);
 
     let note = |first: usize, second: usize, likelihood: Likelihood| Likeness {
         first: Member::of(opinions[first].first()),

@@ -106,6 +106,43 @@ fn random_findings(seed: u64) -> Vec<RawFinding> {
 }
 
 #[test]
+fn what_was_there_before_joins_only_what_is_surely_the_same() {
+    let of = |agent: &str, id: &str, kind: Kind, title: &str| RawFinding {
+        agent: agent.to_owned(),
+        id: id.to_owned(),
+        severity: Some(Severity::Important),
+        kind: Some(kind),
+        title: title.to_owned(),
+        ..RawFinding::default()
+    };
+    let about = |kind: Kind, title: &str| {
+        let others = [
+            "Spool files are never closed",
+            "A typing slip in the help text",
+        ];
+        let mut raw = vec![
+            of(
+                "ann",
+                "I1",
+                Kind::Regression,
+                "`open_index` reads the header twice",
+            ),
+            of("bob", "I1", kind, title),
+        ];
+        for (nth, title) in others.into_iter().enumerate() {
+            raw.push(of("ann", &format!("I{}", nth + 2), Kind::Gap, title));
+        }
+        consolidate(&raw, &Settings::default())
+    };
+    let alike = "`close_index` writes the header after the footer";
+    assert_eq!(about(Kind::Gap, alike).findings.len(), 3, "they join");
+    let before = about(Kind::PreExisting, alike);
+    assert_eq!((before.findings.len(), before.observations.len()), (3, 1));
+    let same = about(Kind::PreExisting, "`open_index` reads the header twice");
+    assert_eq!((same.findings.len(), same.observations.len()), (3, 0));
+}
+
+#[test]
 fn every_raw_finding_ends_in_one_place_in_any_order() {
     for seed in 1..16 {
         let mut raw = random_findings(seed);
