@@ -38,7 +38,13 @@ pub(super) fn rule(case: &Case, word: Word<'_>, lead: Lead<'_>) -> Ruling {
             severity,
             stance,
             wants,
-            reason: reason.clone(),
+            // Who lets it stand need not say why.
+            reason: match stance {
+                Stance::Kept | Stance::Confirmed if verified.reason.trim().is_empty() => {
+                    String::new()
+                }
+                _ => reason.clone(),
+            },
             retold,
         })
     };

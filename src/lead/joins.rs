@@ -18,15 +18,20 @@ pub(crate) fn shares_agent(one: &Finding, other: &Finding) -> bool {
     one.agents.iter().any(|agent| other.agents.contains(agent))
 }
 
-/// Takes the voices out of a doubtful case that the lead calls another problem; each is a finding of its
-/// own, as it would have been without the others. The rest stays the case.
+/// From this likelihood a voice perhaps stands with the wrong finding, if another agrees with it so much.
+pub(crate) const ELSEWHERE: f64 = 0.5;
+
+/// Takes the voices out of a case in doubt that the lead calls another problem; each is a finding of its
+/// own, as it would have been without the others. The rest stays the case. What the code does not bear out
+/// is not taken apart: it may block only because several say it.
 pub(super) fn take_apart(case: &mut Case, verified: &Verified, lead: Lead<'_>) -> Vec<Finding> {
-    let doubtful = case.finding.voices.confidence.is_some_and(|p| p < DOUBTFUL);
+    let mut evidence = case.finding.voices.evidence.iter();
+    let supported = evidence.any(|check| check.supported);
     let named = |nth: usize| {
         let name = format!("{}.{}", case.id, nth + 1);
         verified.apart.contains(&name)
     };
-    if !doubtful
+    if !supported
         || !case.finding.is_opinion()
         || case.alone.len() != case.finding.voices.members.len()
     {
@@ -35,14 +40,11 @@ pub(super) fn take_apart(case: &mut Case, verified: &Verified, lead: Lead<'_>) -
     let mut apart = Vec::new();
     let mut rest = Vec::new();
     for (nth, alone) in case.alone.iter().enumerate() {
-        let Some(alone) = alone else {
-            // Who has no vote can't stand alone.
-            return Vec::new();
-        };
-        if named(nth) {
-            apart.push(alone.clone());
-        } else {
-            rest.push(alone.clone());
+        match alone {
+            Some(alone) if named(nth) => apart.push(alone.clone()),
+            Some(alone) => rest.push(alone.clone()),
+            // Who has no vote can't stand alone, and stays.
+            None => {}
         }
     }
     let distinct = |finding: &Finding| rest.iter().all(|other| other.id != finding.id);
@@ -54,6 +56,24 @@ pub(super) fn take_apart(case: &mut Case, verified: &Verified, lead: Lead<'_>) -
     let mut kept = rest.remove(teller.unwrap_or(0));
     for other in rest {
         absorb(&mut kept, other, "they state the same problem");
+    }
+    let placed = |raw: &RawFinding, findings: &[Finding], kept: &Finding| {
+        let mut all = findings.iter().chain([kept]);
+        all.any(|it| {
+            it.voices
+                .members
+                .iter()
+                .any(|other| Member::of(other) == Member::of(raw))
+        })
+    };
+    let whole = &case.finding.voices;
+    for raw in &whole.members {
+        if !placed(raw, &apart, &kept) {
+            kept.voices.members.push(raw.clone());
+            let mut checks = whole.evidence.iter();
+            let check = checks.find(|it| it.agent == raw.agent && it.id == raw.id);
+            kept.voices.evidence.extend(check.cloned());
+        }
     }
     let reason = format!("the lead, {}, says they are two problems", lead.agent);
     for finding in apart.iter_mut().chain([&mut kept]) {

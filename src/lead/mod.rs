@@ -16,7 +16,7 @@ use crate::finding::{
 use crate::parse::verdicts::{Ground, MoveTo, Verdict, Verified};
 
 use bounds::{Ruling, rule};
-pub(crate) use joins::{DOUBTFUL, shares_agent};
+pub(crate) use joins::{DOUBTFUL, ELSEWHERE, shares_agent};
 
 /// More findings of its own than these are too many to be what the lead stumbled on.
 const MOST_ADDED: usize = 16;
@@ -29,7 +29,7 @@ pub(crate) struct Case {
     /// The finding.
     pub(crate) finding: Finding,
     /// What each of its voices states by itself, in the order in which the lead was given them; `None`
-    /// for one that is no finding alone. Empty where none may be taken apart.
+    /// for one that is no finding alone. Empty unless it is in doubt whether they state one problem.
     pub(crate) alone: Vec<Option<Finding>>,
     /// True if the lead was shown a decision about it.
     pub(crate) decided: bool,

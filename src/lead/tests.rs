@@ -379,10 +379,37 @@ fn parting(confidence: f64, verdict: Verdict) -> Outcome {
         quoted: Quoted::InHead,
     };
     let case = Case {
-        alone,
+        // Who prepares it says what alone would be where it is in doubt.
+        alone: if confidence < DOUBTFUL {
+            alone
+        } else {
+            Vec::new()
+        },
         ..case("k01", finding)
     };
     apply(vec![case], &[word], &[], vec![], LEAD)
+}
+
+#[test]
+fn what_the_code_does_not_bear_out_is_not_taken_apart() {
+    let finding = raised("leak", &[("codex", I), ("gemini", I)], false);
+    let alone = ["codex", "gemini"].map(|agent| Some(raised(agent, &[(agent, I)], false)));
+    let mut said = says("k01", Verdict::Keep);
+    said.apart = vec!["k01.2".to_owned()];
+    let word = Word {
+        verified: &said,
+        quoted: Quoted::InHead,
+    };
+    let case = Case {
+        alone: alone.to_vec(),
+        ..case("k01", finding)
+    };
+    let outcome = apply(vec![case], &[word], &[], vec![], LEAD);
+    assert_eq!(
+        outcome.findings.len(),
+        1,
+        "two vendors agree, and it blocks"
+    );
 }
 
 #[test]
@@ -396,6 +423,44 @@ fn only_what_holds_together_badly_is_taken_apart() {
     let against = parting(0.4, Verdict::Drop);
     assert_eq!(against.findings.len(), 2);
     assert_eq!(against.findings[0].severity, I);
+}
+
+#[test]
+fn who_has_no_vote_stays_where_it_is() {
+    let mut finding = raised("leak", &[("codex", I), ("gemini", S), ("old", S)], true);
+    finding.voices.confidence = Some(0.4);
+    let alone = vec![
+        Some(Finding {
+            id: finding.id.clone(),
+            ..raised("leak", &[("codex", I)], true)
+        }),
+        Some({
+            let mut lock = raised("lock", &[("gemini", S)], true);
+            lock.voices.members = vec![finding.voices.members[1].clone()];
+            lock
+        }),
+        None,
+    ];
+    let mut said = says("k01", Verdict::Keep);
+    said.apart = vec!["k01.2".to_owned(), "k01.3".to_owned()];
+    let word = Word {
+        verified: &said,
+        quoted: Quoted::InHead,
+    };
+    let case = Case {
+        alone,
+        ..case("k01", finding)
+    };
+    let outcome = apply(vec![case], &[word], &[], vec![], LEAD);
+    let agents: Vec<Vec<&str>> = outcome
+        .findings
+        .iter()
+        .map(|it| {
+            let members = it.voices.members.iter();
+            members.map(|raw| raw.agent.as_str()).collect()
+        })
+        .collect();
+    assert_eq!(agents, [vec!["codex", "old"], vec!["gemini"]]);
 }
 
 #[test]

@@ -19,7 +19,6 @@ use crate::brief;
 use crate::brief::lead::{Cluster, LEAD_SCHEMA, LeadInput, MOST_CLUSTERS, lead_brief};
 use crate::diff::RepoPath;
 use crate::finding::{Finding, Location, RawFinding};
-use crate::lead::DOUBTFUL;
 use crate::parse::verdicts::read_verdicts;
 use crate::progress::Unheard;
 use crate::receipt::AgentSpec;
@@ -260,7 +259,7 @@ impl Session {
             ));
             return;
         };
-        answers.raw.push(Reply {
+        answers.words.push(Reply {
             agent: answers.label(&format!("lead-{}", agent.name)),
             bytes: text.clone().into_bytes(),
         });
@@ -449,7 +448,7 @@ fn cluster(
             opened.shield.text(&maybe.shared.join(", "))
         ));
     }
-    if finding.voices.confidence.is_some_and(|p| p < DOUBTFUL) {
+    if members.len() > 1 && !prepared.case.alone.is_empty() {
         evidence.push("perhaps several problems".to_owned());
     }
     let decisions = decisions_about(finding, site.decisions).map(|decision| {

@@ -17,7 +17,7 @@ use crate::diff::RepoPath;
 use crate::finding::{Anchor, Checked, Finding, LineRange, Location, Member, RawFinding, vendor};
 use crate::ground::evidence::{Evidence, QuoteEvidence};
 use crate::ground::{Grounds, Side};
-use crate::lead::{self, Case, DOUBTFUL, Lead, Quoted, Word, shares_agent};
+use crate::lead::{self, Case, DOUBTFUL, ELSEWHERE, Lead, Quoted, Word, shares_agent};
 use crate::ledger::{self, Decision};
 use crate::owed::Target;
 use crate::parse::verdicts::Verified;
@@ -114,7 +114,11 @@ pub(super) fn prepare(
         let members = &finding.voices.members;
         let mut order: Vec<usize> = (0..members.len()).collect();
         order.sort_by(|a, b| by_words(&members[*a]).cmp(&by_words(&members[*b])));
-        let doubtful = finding.voices.confidence.is_some_and(|p| p < DOUBTFUL);
+        let doubtful = finding.voices.confidence.is_some_and(|p| p < DOUBTFUL)
+            || joined
+                .maybe_same
+                .iter()
+                .any(|it| it.p >= ELSEWHERE && it.findings.contains(&Some(finding.id.clone())));
         let by_itself = |at: &usize| {
             let (raw, check, anchor) = known.get(&Member::of(&members[*at]))?;
             alone(raw, check, anchor)
@@ -176,7 +180,7 @@ pub(super) fn decisions_about<'d>(
 }
 
 /// The likeliest pairs of findings that may be one problem, by the ids of their cases: those that
-/// clustering left apart, and that no agent told as two.
+/// clustering left apart, and that no agent told as two. A case in doubt may lose the voice of that agent.
 pub(super) fn offered(joined: &Joined, prepared: &[Prepared]) -> Vec<(String, String, MaybeSame)> {
     let case = |maybe: &MaybeSame, side: usize| {
         let id = maybe.findings[side].as_ref()?;
@@ -184,7 +188,8 @@ pub(super) fn offered(joined: &Joined, prepared: &[Prepared]) -> Vec<(String, St
     };
     let pairs = joined.maybe_same.iter().filter_map(|maybe| {
         let (one, other) = (&case(maybe, 0)?.case, &case(maybe, 1)?.case);
-        (!shares_agent(&one.finding, &other.finding))
+        let may_part = |case: &Case| !case.alone.is_empty();
+        (!shares_agent(&one.finding, &other.finding) || may_part(one) || may_part(other))
             .then(|| (one.id.clone(), other.id.clone(), maybe.clone()))
     });
     pairs.take(MOST_OFFERED).collect()
