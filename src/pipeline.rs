@@ -201,6 +201,7 @@ impl Session {
             let led = self.lead(&question, &opinions, &mut joined, &mut answers, &mut opened);
             let mut lacking = counting.lacking(&reading, &remembered, &answers.silent);
             lacking.notes.extend(led.notes.iter().cloned());
+            answers.tell_apart_from(&gathering.raw);
             let seen = Seen {
                 target: &target,
                 in_force: &in_force,

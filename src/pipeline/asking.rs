@@ -200,7 +200,7 @@ impl Session {
                 finding.agent.clone_from(&agent.name);
             }
             answers.said.extend(heard.said());
-            answers.raw.push(Reply {
+            answers.reviews.push(Reply {
                 agent: label,
                 bytes: understood.bytes,
             });

@@ -103,7 +103,10 @@ impl Session {
         for spec in seen.panel.specs.iter().chain(lead) {
             gathering.add_spent(spec, seen.answers);
         }
-        gathering.raw.extend(seen.answers.raw.iter().cloned());
+        let answers = seen.answers;
+        gathering
+            .raw
+            .extend(answers.reviews.iter().chain(&answers.words).cloned());
         let findings = std::mem::take(&mut joined.findings);
         let mut report = self.judge(
             seen,

@@ -62,8 +62,10 @@ pub(super) struct Answers {
     pub(super) silent: Vec<Silent>,
     /// What was said besides findings.
     pub(super) said: Vec<Said>,
-    /// The replies byte for byte, each under a name of its own.
-    pub(super) raw: Vec<Reply>,
+    /// The reviews byte for byte, each under a name of its own.
+    pub(super) reviews: Vec<Reply>,
+    /// The words of the lead byte for byte, as well.
+    pub(super) words: Vec<Reply>,
     /// What asking each agent took.
     pub(super) spent: BTreeMap<String, Spent>,
 }
@@ -89,13 +91,17 @@ impl Answers {
 
     /// A name for the next reply of an agent, as in `claude` and `claude.2`.
     pub(super) fn label(&self, agent: &str) -> String {
-        let mut label = agent.to_owned();
-        let mut copy = 1;
-        while self.raw.iter().any(|reply| reply.agent == label) {
-            copy += 1;
-            label = format!("{agent}.{copy}");
+        let mut taken = self.reviews.iter().chain(&self.words);
+        unused(agent, |label| taken.any(|reply| reply.agent == label))
+    }
+
+    /// Gives replies another name if it is that of an earlier one, about another target.
+    pub(super) fn tell_apart_from(&mut self, earlier: &[Reply]) {
+        for reply in self.reviews.iter_mut().chain(&mut self.words) {
+            reply.agent = unused(&reply.agent, |label| {
+                earlier.iter().any(|reply| reply.agent == label)
+            });
         }
-        label
     }
 }
 
@@ -327,6 +333,17 @@ impl Counting<'_> {
     fn configured(&self) -> impl Iterator<Item = &str> {
         self.panel.specs.iter().map(|spec| spec.name.as_str())
     }
+}
+
+/// The name, or the first of its copies that is not taken.
+fn unused(name: &str, mut taken: impl FnMut(&str) -> bool) -> String {
+    let mut label = name.to_owned();
+    let mut copy = 1;
+    while taken(&label) {
+        copy += 1;
+        label = format!("{name}.{copy}");
+    }
+    label
 }
 
 /// What a file is that nobody may send, whatever is in it; a renamed one also by its old name.

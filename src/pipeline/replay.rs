@@ -11,6 +11,8 @@ use super::gathering::Gathering;
 use super::led::{LeadAnswer, Led, Site};
 use super::opinions::Remembered;
 use super::panel::{Answers, Counting, Panel, Silent};
+use super::reading::Reading;
+use super::replies::{Heard, digest};
 use super::session::rule_set;
 use super::{Asking, Reply, Seen, Session, joined};
 use crate::diff::Oid;
@@ -19,6 +21,7 @@ use crate::finding::RawFinding;
 use crate::git::{Commit, Peeled};
 use crate::ledger::Decision;
 use crate::owed::{Base, Head, Paid, Target};
+use crate::parse;
 use crate::receipt::{AgentSpec, Receipt};
 use crate::report::Report;
 use crate::store::ReviewId;
@@ -33,7 +36,7 @@ pub(super) struct Record {
     format: u32,
     /// What was reviewed, in order.
     targets: Vec<TargetRecord>,
-    /// The raw reviews that came in this run.
+    /// The reviews that were handed in for this run.
     replies: Vec<ReplyRecord>,
 }
 
@@ -57,6 +60,9 @@ struct TargetRecord {
     rules: BTreeMap<String, Vec<RawFinding>>,
     /// What agents had said before this run, and the answers of the panel in it.
     receipts: Vec<Receipt>,
+    /// The reviews that agents of the panel gave in this run.
+    #[serde(default)]
+    reviews: Vec<ReplyRecord>,
     /// Who had to answer.
     #[serde(default)]
     panel: Vec<String>,
@@ -84,18 +90,23 @@ struct ReplyRecord {
     digest: String,
 }
 
-impl Record {
-    /// Nothing yet but the raw reviews that came in.
-    pub(super) fn new(replies: &[Reply]) -> Self {
-        let replies = replies.iter().map(|reply| ReplyRecord {
+impl ReplyRecord {
+    fn of(reply: &Reply) -> Self {
+        Self {
             agent: reply.agent.clone(),
             file: reply.file_name(),
             digest: blake3::hash(&reply.bytes).to_hex().to_string(),
-        });
+        }
+    }
+}
+
+impl Record {
+    /// Nothing yet but the raw reviews that came in.
+    pub(super) fn new(replies: &[Reply]) -> Self {
         Self {
             format: FORMAT,
             targets: Vec::new(),
-            replies: replies.collect(),
+            replies: replies.iter().map(ReplyRecord::of).collect(),
         }
     }
 
@@ -135,6 +146,7 @@ impl Record {
             notes: target.notes.clone(),
             rules: rules.collect(),
             receipts: opinions.remembered.clone(),
+            reviews: answers.reviews.iter().map(ReplyRecord::of).collect(),
             panel: panel.names.clone(),
             specs: panel.specs.clone(),
             lead: led.spec.clone(),
@@ -142,6 +154,13 @@ impl Record {
             silent: answers.silent.clone(),
         });
     }
+}
+
+/// A target to be made again, and the reviews that the panel gave of it.
+struct Kept<'k> {
+    target: Target,
+    record: &'k TargetRecord,
+    reviews: Vec<Reply>,
 }
 
 impl TargetRecord {
@@ -216,7 +235,18 @@ impl Session {
         for (target, _) in &targets {
             self.still_has(target)?;
         }
-        let replies = self.kept_replies(id, &record)?;
+        let replies = self.kept_replies(id, &record.replies)?;
+        let targets: Vec<Kept<'_>> = targets
+            .into_iter()
+            .map(|(target, kept)| {
+                let reviews = self.kept_replies(id, &kept.reviews)?;
+                Ok(Kept {
+                    target,
+                    record: kept,
+                    reviews,
+                })
+            })
+            .collect::<Result<_>>()?;
         let decisions: Vec<Decision> = self
             .decisions()?
             .into_iter()
@@ -231,12 +261,17 @@ impl Session {
     fn made_again(
         &mut self,
         stored: &Report,
-        targets: &[(Target, &TargetRecord)],
+        targets: &[Kept<'_>],
         replies: &[Reply],
         decisions: &[Decision],
     ) -> Result<Report> {
         let mut gathering = Gathering::new(decisions);
-        for (target, kept) in targets {
+        for Kept {
+            target,
+            record: kept,
+            reviews,
+        } in targets
+        {
             let change_set = self.change_set(target)?;
             let in_force = self.in_force(target, &change_set.head)?;
             let rules = rule_set(&in_force.settings)?;
@@ -253,12 +288,22 @@ impl Session {
                 let raw = raised.get(key.to_string().as_str());
                 raw.map(|raw| (*raw).clone())
             });
+            let mut receipts = kept.receipts.clone();
+            let mut said = Vec::new();
+            for review in reviews {
+                let Some(heard) = heard_again(review, &reading, &mut receipts) else {
+                    continue;
+                };
+                said.extend(heard.said());
+                let settings = &in_force.settings;
+                receipts.extend(self.receipts_of(heard, target, &reading, settings)?);
+            }
             let (opinions, _) = self.opinions_of(
                 target,
                 &reading,
                 &in_force.settings,
                 replies,
-                &kept.receipts,
+                &receipts,
                 &[],
             )?;
             let panel = Panel {
@@ -266,13 +311,12 @@ impl Session {
                 specs: kept.specs.clone(),
                 agents: Vec::new(),
             };
-            let remembered = Remembered {
-                receipts: kept.receipts.clone(),
-            };
+            let remembered = Remembered { receipts };
             let advice = self.advice(target, &in_force.settings)?;
             let counting = Counting::new(&panel, &in_force.settings, &advice);
             let answers = Answers {
                 silent: kept.silent.clone(),
+                said,
                 ..Answers::default()
             };
             let led = Led {
@@ -340,10 +384,8 @@ impl Session {
     }
 
     /// The raw reviews of a record, byte for byte.
-    fn kept_replies(&self, id: &ReviewId, record: &Record) -> Result<Vec<Reply>> {
-        record
-            .replies
-            .iter()
+    fn kept_replies(&self, id: &ReviewId, kept: &[ReplyRecord]) -> Result<Vec<Reply>> {
+        kept.iter()
             .map(|kept| {
                 let bytes = self
                     .store
@@ -366,15 +408,39 @@ impl Session {
         let Some(record) = self.store.review_record::<Record>(id) else {
             return Vec::new();
         };
-        let one = |kept: &ReplyRecord| {
-            let alone = Record {
-                replies: vec![kept.clone()],
-                ..Record::default()
-            };
-            self.kept_replies(id, &alone).ok()
-        };
-        record.replies.iter().filter_map(one).flatten().collect()
+        let of_panel = record.targets.iter().flat_map(|target| &target.reviews);
+        let all = record.replies.iter().chain(of_panel);
+        all.filter_map(|kept| self.kept_replies(id, std::slice::from_ref(kept)).ok())
+            .flatten()
+            .collect()
     }
+}
+
+/// A review of the panel, read again: what its receipts say but for what it says itself. They are taken out,
+/// for those that it gives now. `None` if it gave none.
+fn heard_again(review: &Reply, reading: &Reading, receipts: &mut Vec<Receipt>) -> Option<Heard> {
+    let digest = digest(&review.bytes);
+    let is_own = |receipt: &mut Receipt| {
+        let reply = receipt.handed_in.as_ref();
+        reply.is_some_and(|it| it.reply == digest)
+    };
+    let own: Vec<Receipt> = receipts.extract_if(.., is_own).collect();
+    let spec = own.first()?.agent.clone();
+    let units = reading.counting();
+    let read = own.into_iter().filter_map(|receipt| {
+        let index = units.iter().position(|unit| unit.key == receipt.unit)?;
+        Some((index, receipt.asked?))
+    });
+    let mut heard = Heard {
+        digest,
+        read: Some(read.collect()),
+        review: parse::parse(&String::from_utf8_lossy(&review.bytes)),
+        spec,
+    };
+    for finding in &mut heard.review.findings {
+        finding.agent.clone_from(&heard.spec.name);
+    }
+    Some(heard)
 }
 
 fn decided_at(decision: &Decision) -> Timestamp {

@@ -90,8 +90,21 @@ fn the_lead_drops_what_another_raised_and_not_its_own() {
         .json();
     let replay = ["report", "--replay", "--format", "json"];
     let replayed = repo.deep_review(replay).code(0).json();
-    assert_eq!(replayed["targets"], stored["targets"]);
     assert_eq!(replayed["dropped"], report["dropped"]);
+    assert_eq!(replayed, stored);
+
+    // It is computed from the raw reviews themselves, which stand in the appendix.
+    let text = repo.deep_review(["report", "--format", "markdown"]).code(0);
+    assert!(text.stdout.contains("### [ann]") && text.stdout.contains("### [bob]"));
+    let id = stored["id"].as_str().unwrap();
+    let raw = repo.store(&format!("reviews/{id}/raw/bob.json"));
+    let changed = std::fs::read_to_string(&raw)
+        .unwrap()
+        .replace("important", "suggestion");
+    crate::support::sandbox::write(&raw, changed);
+    repo.deep_review(replay)
+        .code(2)
+        .says("the raw review `bob.json` was changed");
 
     // The one command that takes the lead's word for it does that.
     let command = said
