@@ -175,11 +175,18 @@ impl ParsedReview {
     }
 }
 
+/// How a report of ours in Markdown begins.
+const REPORT: &str = "# Deep Review: ";
+
 /// Reads a reply: the last JSON object that is an answer, else the Markdown review. Never fails
 /// and never makes up text: every title stands in the reply, apart from its markup.
 pub(crate) fn parse(reply: &str) -> ParsedReview {
     if let Some(why) = failure::not_said(reply) {
         return ParsedReview::empty(Status::Failed { why });
+    }
+    if reply.trim_start().starts_with(REPORT) {
+        // A whole report; the answers in its appendix are what it was made from.
+        return markdown::parse(reply);
     }
     match json::parse(reply) {
         json::Outcome::Answer(review) => *review,
