@@ -86,12 +86,11 @@ impl Session {
                 let text = last.as_ref().and_then(|(_, text)| text.as_deref());
                 if let Some(text) = text
                     && let Some(excerpt) = Excerpt::of(&location.path, text, lines)
-                    && !excerpts.iter().any(|shown| excerpt.is_within(shown))
                 {
-                    excerpts.push(masked(excerpt));
+                    take_in(&mut excerpts, excerpt, text);
                 }
             }
-            standing.excerpts = excerpts;
+            standing.excerpts = excerpts.into_iter().map(masked).collect();
         }
         Ok(())
     }
@@ -138,6 +137,21 @@ impl Session {
             Some(RepoName { name, link: None })
         })
     }
+}
+
+/// Adds an excerpt, as a part of those that it touches.
+fn take_in(excerpts: &mut Vec<Excerpt>, mut new: Excerpt, text: &[u8]) {
+    let mut at = excerpts.len();
+    while let Some((touched, both)) = excerpts
+        .iter()
+        .enumerate()
+        .find_map(|(index, shown)| Some((index, shown.joined(&new, text)?)))
+    {
+        excerpts.remove(touched);
+        at = at.min(touched);
+        new = both;
+    }
+    excerpts.insert(at.min(excerpts.len()), new);
 }
 
 /// Takes over what agents said in an earlier round, if they had nothing to read again since.

@@ -22,7 +22,7 @@ const LINES: usize = 300;
 /// A line is cut there, in characters.
 const LINE: usize = 400;
 /// How many digits of a commit's id name it.
-const ID: usize = 10;
+const ID: usize = 12;
 
 /// What the prose may refer to.
 #[derive(Clone, Debug, Default)]

@@ -22,6 +22,9 @@ pub(crate) struct Excerpt {
     pub(crate) first: u32,
     /// The lines a finding names.
     pub(crate) cited: LineRange,
+    /// Further lines that it names near them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) also: Vec<LineRange>,
     /// The lines, without their ends; long ones are cut, secrets masked, bytes that are not UTF-8
     /// replaced.
     pub(crate) lines: Vec<String>,
@@ -35,6 +38,16 @@ impl Excerpt {
     pub(crate) fn of(path: &RepoPath, text: &[u8], cited: LineRange) -> Option<Self> {
         let first = cited.start.saturating_sub(AROUND).max(1);
         let last = cited.end.max(cited.start).saturating_add(AROUND);
+        Self::between(path, text, cited, first, last)
+    }
+
+    fn between(
+        path: &RepoPath,
+        text: &[u8],
+        cited: LineRange,
+        first: u32,
+        last: u32,
+    ) -> Option<Self> {
         let skipped = usize::try_from(first - 1).ok()?;
         let wanted = usize::try_from(last - first + 1).ok()?;
         // What follows the last line feed is no line unless something stands there.
@@ -50,24 +63,45 @@ impl Excerpt {
             path: path.clone(),
             first,
             cited,
+            also: Vec::new(),
             cut: wanted > MOST_LINES && lines.len() == MOST_LINES,
             lines,
         })
     }
 
-    /// True if the lines are all shown by another excerpt.
-    pub(crate) fn is_within(&self, other: &Self) -> bool {
-        let shown = u32::try_from(other.lines.len()).unwrap_or(u32::MAX);
-        let end = other.first.saturating_add(shown);
-        self.path == other.path && other.first <= self.cited.start && self.cited.end < end
+    /// The line after the last one shown.
+    fn end(&self) -> u32 {
+        let shown = u32::try_from(self.lines.len()).unwrap_or(u32::MAX);
+        self.first.saturating_add(shown)
+    }
+
+    /// One excerpt of the same text in place of two that touch; `None` if they don't, or if it would be too
+    /// long.
+    pub(crate) fn joined(&self, other: &Self, text: &[u8]) -> Option<Self> {
+        let touch = self.first <= other.end() && other.first <= self.end();
+        let first = self.first.min(other.first);
+        let end = self.end().max(other.end());
+        let length = usize::try_from(end - first).ok()?;
+        if self.path != other.path || !touch || self.cut || other.cut || length > MOST_LINES {
+            return None;
+        }
+        let both = Self::between(&self.path, text, self.cited, first, end - 1)?;
+        let also = self.also.iter().chain([&other.cited]).chain(&other.also);
+        Some(Self {
+            also: also.copied().collect(),
+            ..both
+        })
     }
 
     /// Each line with its number and whether a finding names it.
     pub(crate) fn numbered(&self) -> impl Iterator<Item = (u32, bool, &str)> {
-        (self.first..).zip(&self.lines).map(|(no, line)| {
-            let cited = (self.cited.start..=self.cited.end.max(self.cited.start)).contains(&no);
-            (no, cited, line.as_str())
-        })
+        let named = |no: u32| {
+            let mut all = self.also.iter().chain([&self.cited]);
+            all.any(|lines| (lines.start..=lines.end.max(lines.start)).contains(&no))
+        };
+        (self.first..)
+            .zip(&self.lines)
+            .map(move |(no, line)| (no, named(no), line.as_str()))
     }
 }
 
@@ -106,8 +140,28 @@ mod tests {
         assert_eq!(excerpt(&text, 1, 1).unwrap().first, 1);
         assert_eq!(excerpt(&text, 20, 20).unwrap().lines.len(), 4);
         assert_eq!(excerpt(&text, 21, 21), None);
-        assert!(excerpt(&text, 9, 10).unwrap().is_within(&got));
-        assert!(!excerpt(&text, 10, 11).unwrap().is_within(&got));
+    }
+
+    #[test]
+    fn excerpts_that_touch_become_one() {
+        let text: String = (1..=60)
+            .flat_map(|no| ["line ".to_owned(), no.to_string(), "\n".to_owned()])
+            .collect();
+        let of = |start, end| excerpt(&text, start, end).unwrap();
+        let both = of(20, 21).joined(&of(12, 12), text.as_bytes());
+        assert_eq!(both, None, "a line is between them");
+        let both = of(20, 21).joined(&of(13, 13), text.as_bytes()).unwrap();
+        assert_eq!((both.first, both.end()), (10, 25));
+        let named: Vec<u32> = both
+            .numbered()
+            .filter_map(|(no, named, _)| named.then_some(no))
+            .collect();
+        assert_eq!(named, [13, 20, 21]);
+        let within = both.joined(&of(15, 16), text.as_bytes()).unwrap();
+        assert_eq!((within.first, within.end()), (10, 25));
+        assert_eq!(within.also.len(), 2);
+        let long = of(1, 36).joined(&of(37, 44), text.as_bytes());
+        assert_eq!(long, None, "too long together");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Report;
-use crate::finding::{Action, Finding, FindingId, Member, RULES, RawFinding, Severity};
+use crate::finding::{Action, Finding, FindingId, Kind, Member, RULES, RawFinding, Severity};
 use crate::parse::verdicts::MoveTo;
 
 /// Where one raw finding ended.
@@ -100,6 +100,10 @@ pub(super) fn fates(report: &Report) -> Vec<Fate> {
         let voices = voices_of(finding);
         let merged = voices.len() > 1;
         for (member, severity, title) in voices {
+            let mut members = finding.voices.members.iter();
+            let kind = members
+                .find(|raw| Member::of(raw) == member)
+                .and_then(|raw| raw.kind);
             let regraded = severity.is_some_and(|from| from != finding.severity);
             // The last word counts: that of the lead comes after the votes.
             let told = finding.voices.reconciliation.iter().rfind(|entry| {
@@ -118,6 +122,9 @@ pub(super) fn fates(report: &Report) -> Vec<Fate> {
                     merged,
                     reason: regraded.then(|| match told {
                         Some(entry) => entry.reason.clone(),
+                        None if kind == Some(Kind::PreExisting) => {
+                            "who says that it was there before has no vote".to_owned()
+                        }
                         None => "a rule states the same".to_owned(),
                     }),
                 },

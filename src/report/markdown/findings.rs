@@ -18,17 +18,21 @@ const PLACES: usize = 60;
 
 /// The open findings of one severity, or the word for none.
 pub(super) fn of_severity(report: &Report, severity: Severity) -> String {
-    let entries: Vec<String> = report
+    let (unproven, proven): (Vec<&Standing>, Vec<&Standing>) = report
         .findings()
         .into_iter()
         .filter(|standing| standing.finding.severity == severity && standing.state.is_open())
-        .map(entry)
-        .collect();
-    if entries.is_empty() {
-        "None.".to_owned()
-    } else {
-        blocks(entries)
+        .partition(|standing| standing.without_evidence);
+    let mut parts: Vec<String> = proven.into_iter().map(entry).collect();
+    if parts.is_empty() {
+        parts.push("None.".to_owned());
     }
+    if !unproven.is_empty() {
+        parts.push("### Without evidence".to_owned());
+        parts.push("What these say is not borne out by the code. They do not block.".to_owned());
+        parts.extend(unproven.into_iter().map(entry));
+    }
+    blocks(parts)
 }
 
 fn entry(standing: &Standing) -> String {
@@ -51,11 +55,13 @@ fn entry(standing: &Standing) -> String {
     }
     let quoted = !standing.excerpts.is_empty();
     let body = if quoted {
-        without_quote(&finding.body, finding.quote.as_deref())
+        let body = without_quote(&finding.body, finding.quote.as_deref());
+        without_shown_quotes(&body, &standing.excerpts)
     } else {
         finding.body.clone()
     };
     let body = prose(&body);
+    parts.extend(when(finding));
     if body != title(&finding.title, true) {
         parts.push(body);
     }
@@ -154,6 +160,60 @@ fn without_quote(body: &str, quote: Option<&str>) -> String {
     body.to_owned()
 }
 
+/// When it bites and what then happens, in the words of the agent that tells it.
+fn when(finding: &Finding) -> Option<String> {
+    let members = &finding.voices.members;
+    let teller = members
+        .iter()
+        .find(|raw| raw.title.trim() == finding.title.trim());
+    let raw = teller.or(members.first())?;
+    let said =
+        |text: &Option<String>| Some(line(text.as_deref()?.trim())).filter(|it| !it.is_empty());
+    let lines = [("When", said(&raw.trigger)), ("Then", said(&raw.outcome))]
+        .into_iter()
+        .filter_map(|(word, said)| Some(format!("- {word}: {}", said?)));
+    let lines: Vec<String> = lines.collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+/// The body without the quotes of further places, `path:line` and a block, that excerpts show already.
+fn without_shown_quotes(body: &str, excerpts: &[Excerpt]) -> String {
+    let shown = |quote: &[&str]| {
+        excerpts.iter().any(|excerpt| {
+            let mut windows = excerpt.lines.windows(quote.len());
+            windows.any(|window| {
+                window
+                    .iter()
+                    .map(|it| it.trim())
+                    .eq(quote.iter().map(|it| it.trim()))
+            })
+        })
+    };
+    let mut kept: Vec<&str> = Vec::new();
+    let lines: Vec<&str> = body.lines().collect();
+    let mut at = 0;
+    while at < lines.len() {
+        if let [head, "", fence, rest @ ..] = &lines[at..]
+            && head.starts_with('`')
+            && head.ends_with("`:")
+            && fence.starts_with("```")
+            && let Some(length) = rest.iter().position(|line| line == fence)
+            && length > 0
+            && shown(&rest[..length])
+        {
+            at += length + 4;
+            // One of the blank lines around it is enough.
+            if kept.last().is_none_or(|line| line.is_empty()) && lines.get(at) == Some(&"") {
+                at += 1;
+            }
+        } else {
+            kept.push(lines[at]);
+            at += 1;
+        }
+    }
+    kept.join("\n")
+}
+
 /// What is known about a finding besides what it says: its name, its state, its voices.
 fn footing(standing: &Standing) -> String {
     let finding = &standing.finding;
@@ -167,9 +227,6 @@ fn footing(standing: &Standing) -> String {
             let command = accepting(finding);
             lines.extend(command.map(|it| format!("- To accept the lead's word: {}", code(&it))));
         }
-    }
-    if standing.without_evidence {
-        lines.push("- Without evidence: it does not block.".to_owned());
     }
     for (member, severity, said) in voices_of(finding) {
         if finding.voices.members.is_empty() {
@@ -210,11 +267,13 @@ fn footing(standing: &Standing) -> String {
 /// What the lead says, and what came of it.
 fn lead_says(word: &LeadWord) -> String {
     let (who, reason) = (line(&word.agent), line(&word.reason));
+    let why = match reason.as_str() {
+        "" => String::new(),
+        reason => format!(": {reason}"),
+    };
     match word.stance {
-        Stance::Confirmed => {
-            format!("Lead ({who}): confirmed, with code that stands there: {reason}")
-        }
-        Stance::Kept => format!("Lead ({who}): kept: {reason}"),
+        Stance::Confirmed => format!("Lead ({who}): confirmed, with code that stands there{why}"),
+        Stance::Kept => format!("Lead ({who}): kept{why}"),
         Stance::Downgraded | Stance::Raised => format!("Lead ({who}): regraded: {reason}"),
         Stance::Contested => format!(
             "**Contested**: the lead ({who}) would {}, and its word alone is not enough: {reason}",

@@ -84,6 +84,7 @@ fn authors(report: &Report) -> Vec<String> {
 fn base(target: &TargetReport) -> String {
     let why = cell(&target.base.why);
     match &target.base.commit {
+        Some(commit) if why.contains(short(commit)) => why,
         Some(commit) => format!("{} ({why})", code_cell(short(commit))),
         None => why,
     }

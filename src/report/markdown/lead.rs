@@ -1,5 +1,6 @@
 //! The lead's prose, part by part, and what it moved out of the findings. Its words stand under its name:
-//! nothing in them is computed.
+//! nothing in them is computed. Where it has none for a part, those of the agents stand; where it has, it had
+//! theirs before it, and they are left to the raw reviews.
 
 use super::blocks;
 use super::escape::{code, line, prose};
@@ -19,13 +20,18 @@ fn part(report: &Report, words: fn(&Narrative) -> Vec<String>) -> String {
     format!("*{}, who led*:\n\n{words}", line(&narrative.agent))
 }
 
+/// The lead's words, or those of the agents if it has none.
+fn told(lead: String, agents: String) -> String {
+    if lead.is_empty() { agents } else { lead }
+}
+
 /// What the change does and what matters in it.
-pub(super) fn summary(report: &Report) -> String {
-    part(report, |it| vec![prose(&it.summary)])
+pub(super) fn summary(report: &Report, agents: String) -> String {
+    told(part(report, |it| vec![prose(&it.summary)]), agents)
 }
 
 /// Observations about the design: those that were findings, and the lead's own.
-pub(super) fn design(report: &Report) -> String {
+pub(super) fn design(report: &Report, agents: String) -> String {
     let notes = part(report, |it| {
         let note = |sort: NoteSort| {
             let notes = it.design.iter().filter(move |note| note.sort == sort);
@@ -47,43 +53,44 @@ pub(super) fn design(report: &Report) -> String {
             .collect()
     });
     let moved = [MoveTo::PreExisting, MoveTo::Design].map(|to| moved(report, to));
-    blocks(moved.into_iter().chain([notes]))
+    blocks(moved.into_iter().chain([told(notes, agents)]))
 }
 
 /// What is untested.
-pub(super) fn testing(report: &Report) -> String {
+pub(super) fn testing(report: &Report, agents: String) -> String {
     let notes = part(report, |it| {
         let notes = it.tests.iter();
         notes
             .map(|note| format!("- {}{}", line(&note.text), names(&note.ids)))
             .collect()
     });
-    blocks([moved(report, MoveTo::Testing), notes])
+    blocks([moved(report, MoveTo::Testing), told(notes, agents)])
 }
 
 /// What is not documented, or wrongly.
-pub(super) fn documentation(report: &Report) -> String {
+pub(super) fn documentation(report: &Report, agents: String) -> String {
     let notes = part(report, |it| {
         let notes = it.docs.iter();
         notes
             .map(|note| format!("- {}{}", line(&note.text), at(&note.path)))
             .collect()
     });
-    blocks([moved(report, MoveTo::Docs), notes])
+    blocks([moved(report, MoveTo::Docs), told(notes, agents)])
 }
 
 /// A line per commit.
-pub(super) fn commits(report: &Report) -> String {
-    part(report, |it| {
+pub(super) fn commits(report: &Report, agents: String) -> String {
+    let notes = part(report, |it| {
         let notes = it.commits.iter();
         notes
             .map(|note| format!("- {}: {}", code(&note.sha), line(&note.text)))
             .collect()
-    })
+    });
+    told(notes, agents)
 }
 
 /// What the author's own text admits.
-pub(super) fn limitations(report: &Report) -> String {
+pub(super) fn limitations(report: &Report, agents: String) -> String {
     let notes = part(report, |it| {
         let notes = it.limitations.iter();
         notes
@@ -96,7 +103,7 @@ pub(super) fn limitations(report: &Report) -> String {
             })
             .collect()
     });
-    blocks([moved(report, MoveTo::Limitation), notes])
+    blocks([moved(report, MoveTo::Limitation), told(notes, agents)])
 }
 
 /// A paragraph per agent.

@@ -17,6 +17,8 @@ mod sections;
 #[cfg(test)]
 mod tests;
 
+use serde::de::IgnoredAny;
+
 use super::Report;
 use crate::finding::Severity;
 
@@ -99,8 +101,8 @@ fn blocks(parts: impl IntoIterator<Item = String>) -> String {
     parts.join("\n\n")
 }
 
-/// The raw reviews as they were received, as text: what stands in them is theirs, and none of it is
-/// part of this document.
+/// The raw reviews as they were received, as text, JSON a value to a line: what stands in them is theirs, and
+/// none of it is part of this document.
 fn appendix(originals: &[Original<'_>]) -> String {
     blocks(originals.iter().map(|original| {
         let kept = &original.bytes[..original.bytes.len().min(LONGEST_ORIGINAL)];
@@ -110,9 +112,59 @@ fn appendix(originals: &[Original<'_>]) -> String {
         } else {
             String::new()
         };
-        let json = text.trim_start().starts_with('{');
-        let info = if json { "json" } else { "text" };
-        let block = escape::fenced(info, text.trim_end().lines());
+        let block = if serde_json::from_str::<IgnoredAny>(&text).is_ok() {
+            escape::fenced("json", indented(&text).lines())
+        } else {
+            escape::fenced("text", text.trim_end().lines())
+        };
         format!("### [{}]\n{cut}\n{block}", escape::line(original.agent))
     }))
+}
+
+/// Valid JSON with a line for each value, otherwise as it was: the same keys in the same order.
+fn indented(json: &str) -> String {
+    let mut out = String::with_capacity(json.len() * 2);
+    let mut depth = 0_usize;
+    let (mut inside, mut escaped) = (false, false);
+    let line = |out: &mut String, depth: usize| {
+        out.push('\n');
+        // Deep nesting is not worth the space that it would take.
+        out.extend(std::iter::repeat_n("  ", depth.min(16)));
+    };
+    let mut letters = json.chars().peekable();
+    while let Some(letter) = letters.next() {
+        if inside {
+            out.push(letter);
+            (inside, escaped) = (escaped || letter != '"', !escaped && letter == '\\');
+            continue;
+        }
+        match letter {
+            ' ' | '\t' | '\n' | '\r' => {}
+            '{' | '[' => {
+                out.push(letter);
+                while letters.next_if(char::is_ascii_whitespace).is_some() {}
+                if let Some(end) = letters.next_if(|next| matches!(next, '}' | ']')) {
+                    out.push(end);
+                } else {
+                    depth += 1;
+                    line(&mut out, depth);
+                }
+            }
+            '}' | ']' => {
+                depth = depth.saturating_sub(1);
+                line(&mut out, depth);
+                out.push(letter);
+            }
+            ',' => {
+                out.push(letter);
+                line(&mut out, depth);
+            }
+            ':' => out.push_str(": "),
+            letter => {
+                inside = letter == '"';
+                out.push(letter);
+            }
+        }
+    }
+    out
 }

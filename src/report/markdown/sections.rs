@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use super::escape::{code, code_cell, line, path, prose};
+use super::escape::{code, code_cell, line, path, prose, title};
 use super::findings::{declined, place};
 use super::{blocks, head, lead};
 use crate::finding::RULES;
@@ -13,14 +13,13 @@ use crate::units::Class;
 
 /// More files than this are counted, not listed.
 const FILES: usize = 500;
+/// More blocking findings than this are counted at the top, not named.
+const NAMED: usize = 5;
 
 /// What the change is, what stands, and the agents' own summaries.
 pub(super) fn summary(report: &Report) -> String {
-    blocks([
-        facts(report),
-        lead::summary(report),
-        of_agents(report, |it| &it.summary),
-    ])
+    let agents = of_agents(report, |it| &it.summary);
+    blocks([facts(report), lead::summary(report, agents)])
 }
 
 fn facts(report: &Report) -> String {
@@ -58,8 +57,25 @@ fn facts(report: &Report) -> String {
     if agents.count() == 0 {
         text.push_str(" Built-in rules only: no AI agent took part.");
     }
+    text.push_str(&in_the_way(report));
     for nothing in &report.nothing {
         write!(text, "\n- {}: {}", code(&nothing.name), line(&nothing.why))
+            .expect("writing to a String cannot fail");
+    }
+    text
+}
+
+/// The findings that block, by their titles: who reads no further knows what to decide about.
+fn in_the_way(report: &Report) -> String {
+    let blocking = report.blocking();
+    let mut text = String::new();
+    for standing in blocking.iter().take(NAMED) {
+        let title = title(&standing.finding.title, false);
+        write!(text, "\n- In the way: {title} ({})", standing.position)
+            .expect("writing to a String cannot fail");
+    }
+    if blocking.len() > NAMED {
+        write!(text, "\n- … and {} more", blocking.len() - NAMED)
             .expect("writing to a String cannot fail");
     }
     text
@@ -93,11 +109,8 @@ pub(super) fn design(report: &Report) -> String {
             before.join("\n")
         )
     };
-    blocks([
-        before,
-        lead::design(report),
-        of_agents(report, |it| &it.design),
-    ])
+    let agents = of_agents(report, |it| &it.design);
+    blocks([before, lead::design(report, agents)])
 }
 
 fn observation(seen: &Observation) -> String {
@@ -130,26 +143,23 @@ pub(super) fn said(report: &Report) -> Vec<(&'static str, String)> {
     } else {
         format!("### Verdicts on earlier findings\n\n{prior}")
     };
-    let acknowledged = of_agents(report, |it| &it.acknowledged);
+    let acknowledged = lead::limitations(report, of_agents(report, |it| &it.acknowledged));
     vec![
         (
             "## Testing Assessment",
-            blocks([lead::testing(report), of_agents(report, |it| &it.testing)]),
+            lead::testing(report, of_agents(report, |it| &it.testing)),
         ),
         (
             "## Documentation Assessment",
-            blocks([
-                lead::documentation(report),
-                of_agents(report, |it| &it.documentation),
-            ]),
+            lead::documentation(report, of_agents(report, |it| &it.documentation)),
         ),
         (
             "## Commit Structure",
-            blocks([lead::commits(report), of_agents(report, |it| &it.commits)]),
+            lead::commits(report, of_agents(report, |it| &it.commits)),
         ),
         (
             "## Acknowledged Limitations",
-            blocks([lead::limitations(report), acknowledged, declined, prior]),
+            blocks([acknowledged, declined, prior]),
         ),
         (
             "## Unresolved Feedback",

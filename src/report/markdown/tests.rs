@@ -1,3 +1,6 @@
+use std::cmp::Reverse;
+use std::path::Path;
+
 use super::*;
 use crate::finding::{Kind, LineRange};
 use crate::parse::{self, Status};
@@ -25,10 +28,16 @@ type Essence = (
 );
 
 fn said(report: &Report) -> Vec<Essence> {
-    report
-        .findings()
-        .into_iter()
-        .filter(|standing| standing.state.is_open())
+    let mut open = report.findings();
+    open.retain(|standing| standing.state.is_open());
+    // Those without evidence come last among those of their severity.
+    open.sort_by_key(|standing| {
+        (
+            Reverse(standing.finding.severity),
+            standing.without_evidence,
+        )
+    });
+    open.into_iter()
         .map(|standing| {
             let finding = &standing.finding;
             let title = finding.title.split_whitespace().collect::<Vec<_>>();
@@ -93,6 +102,72 @@ fn every_report_is_read_back_as_it_was_written() {
             "seed {seed}\n{text}"
         );
     }
+}
+
+/// A report of a real change, and its raw reviews, as `tests/cli/published.rs` makes them.
+fn published() -> (Report, Vec<(String, Vec<u8>)>, String) {
+    let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/published");
+    let report = std::fs::read(place.join("report.json")).unwrap();
+    let report: Report = serde_json::from_slice(&report).unwrap();
+    let reviews = ["gemini-flash", "gpt", "claude-opus"].map(|agent| {
+        let bytes = std::fs::read(place.join(format!("raw/{agent}.json"))).unwrap();
+        (agent.to_owned(), bytes)
+    });
+    let text = std::fs::read_to_string(place.join("report.md")).unwrap();
+    (report, reviews.to_vec(), text)
+}
+
+#[test]
+fn the_published_report_is_what_its_data_give() {
+    let (mut report, mut reviews, text) = published();
+    // In the order in which they came.
+    reviews.sort_by_key(|(agent, _)| text.find(&format!("### [{agent}]\n\n````json")));
+    let originals: Vec<Original<'_>> = reviews
+        .iter()
+        .map(|(agent, bytes)| Original { agent, bytes })
+        .collect();
+    let written = String::from_utf8(markdown(&report, &originals)).unwrap();
+    assert_eq!(written, text);
+    assert_eq!(plain(read(&text)), plain(said(&report)));
+    let before = report.clone();
+    report.complete();
+    assert_eq!(report, before, "nothing computed was changed by hand");
+
+    // Every raw finding ended somewhere, once.
+    let mut raised: Vec<(String, String)> = Vec::new();
+    for (agent, bytes) in &reviews {
+        let parsed = parse::parse(std::str::from_utf8(bytes).unwrap());
+        raised.extend(
+            parsed
+                .findings
+                .into_iter()
+                .map(|raw| (agent.clone(), raw.title)),
+        );
+    }
+    let ends = report.fates.iter();
+    let mut ended: Vec<(String, String)> = ends
+        .map(|fate| (fate.agent.clone(), fate.title.clone()))
+        .collect();
+    raised.sort();
+    ended.sort();
+    assert_eq!(raised, ended);
+}
+
+#[test]
+fn json_is_indented_and_nothing_else() {
+    for json in [
+        r#"{"a":[1,2,{"b":"x, [y] {z} \" : \\"}],"c":{},"d":[ ],"e":null}"#,
+        " [ true ,\n false ] ",
+        r#""a""#,
+    ] {
+        let text = indented(json);
+        let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(value(&text), value(json), "{text}");
+    }
+    assert_eq!(
+        indented(r#"{"b":[1],"a":"x,y","c":[]}"#),
+        "{\n  \"b\": [\n    1\n  ],\n  \"a\": \"x,y\",\n  \"c\": []\n}"
+    );
 }
 
 #[test]
