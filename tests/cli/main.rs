@@ -17,6 +17,7 @@ mod panel;
 mod panel_faults;
 mod panel_hook;
 mod pictures;
+mod published;
 mod pushed_refs;
 mod raw_reviews;
 mod reports;
