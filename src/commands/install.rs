@@ -25,15 +25,20 @@ pub(crate) fn install(ui: &Ui) -> Result<Exit> {
             );
         }
     }
-    panel(&Session::open()?, ui)?;
+    panel(&mut Session::open()?, ui)?;
     Ok(Exit::Pass)
 }
 
+/// So many recommended agents are named.
+const NAMED: usize = 8;
+
 /// Asks once which agents may read this repository.
-fn panel(session: &Session, ui: &Ui) -> Result<()> {
+fn panel(session: &mut Session, ui: &Ui) -> Result<()> {
     if session.store.panel()?.is_some() {
         return Ok(());
     }
+    let mut recommended = session.recommended_agents()?;
+    recommended.truncate(NAMED);
     let there: Vec<&Agent> = session
         .agents
         .iter()
@@ -51,15 +56,32 @@ fn panel(session: &Session, ui: &Ui) -> Result<()> {
         question
             .put(Style::Literal, format!("  {:<12} ", agent.name))
             .text(format!("to {}", agent.receiver()))
+            .text(match recommended.contains(&agent.name) {
+                true => "; this repository recommends it",
+                false => "",
+            })
             .end();
+    }
+    let missing: Vec<&str> = recommended
+        .iter()
+        .map(String::as_str)
+        .filter(|name| there.iter().all(|agent| agent.name != *name))
+        .collect();
+    if !missing.is_empty() {
+        let words = format!("Recommended too, and not here: {}", missing.join(", "));
+        question.text(words).end();
     }
     question
         .text("Which ones? Names, `all`, or nothing for none:")
         .end();
     let names: Vec<&str> = there.iter().map(|agent| agent.name.as_str()).collect();
     let Some(answer) = ui.ask(&question) else {
+        let advice = match recommended.as_slice() {
+            [] => String::new(),
+            some => format!(" (this repository recommends {})", some.join(", ")),
+        };
         ui.status(&format!(
-            "agents that could review too: {}; `deep-review agents enable NAME` lets one read this repository",
+            "agents that could review too: {}{advice}; `deep-review agents enable NAME` lets one read this repository",
             names.join(", ")
         ));
         return Ok(());

@@ -325,6 +325,16 @@ impl Session {
         }
     }
 
+    /// The agents that this repository recommends in what is checked out: a word to the user, who decides.
+    pub(crate) fn recommended_agents(&mut self) -> Result<Vec<String>> {
+        let Some(tip) = self.repo.head()?.tip() else {
+            return Ok(Vec::new());
+        };
+        let file = self.config_of(&self.repo.tree_of(&tip)?)?;
+        let (settings, _) = self.layers(file.as_ref(), None).resolve();
+        Ok(settings.agents.value)
+    }
+
     /// The repository's file on the base side. One that can't be used there counts for nothing: a
     /// change must be able to mend it.
     fn config_of(&mut self, tree: &Oid) -> Result<Option<ConfigFile>> {

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{Report, Standing, json::to_json};
 use crate::diff::RepoPath;
-use crate::finding::{Finding, Kind, Location, Severity};
+use crate::finding::{Finding, Kind, LeadWord, Location, Severity, Stance};
 use crate::gate::Verdict;
 use crate::ledger::State;
 use crate::page::deceives;
@@ -169,6 +169,9 @@ struct Properties {
     kind: Kind,
     agents: Vec<String>,
     evidence: bool,
+    /// What the lead would do with it, whose word alone is not enough.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contested: Option<String>,
 }
 
 /// Renders the findings; `summaries` are the rules by id with what each finds.
@@ -289,8 +292,19 @@ fn result(standing: &Standing, rule_id: String, rule_index: usize) -> SarifResul
             kind: finding.kind,
             agents: finding.agents.clone(),
             evidence: !standing.without_evidence,
+            contested: finding.voices.lead.as_ref().and_then(contested),
         },
     }
+}
+
+/// What the lead would do with a finding that stands against its word, and why.
+fn contested(word: &LeadWord) -> Option<String> {
+    (word.stance == Stance::Contested).then(|| {
+        format!(
+            "the lead, {}, would {}: {}",
+            word.agent, word.wants, word.reason
+        )
+    })
 }
 
 /// What was decided and holds.

@@ -21,6 +21,22 @@ fn with_cart(sandbox: &Sandbox) -> Repo<'_> {
     repo
 }
 
+#[test]
+fn what_the_repository_recommends_is_told_and_enables_nobody() {
+    let sandbox = Sandbox::new();
+    let repo = with_cart(&sandbox);
+    let [ann] = configured(&sandbox, ["ann"], "");
+    repo.commit_file(
+        ".deep-review.toml",
+        "[review]\nagents = [\"ann\", \"house\"]\n",
+    );
+    repo.deep_review(["install"])
+        .code(0)
+        .says("could review too: ann (this repository recommends ann, house)");
+    repo.deep_review([""; 0]).code(0).conceals("ann (");
+    assert!(ann.asked().is_empty());
+}
+
 /// Who has read a file, the rules aside.
 fn readers(report: &Value, path: &str) -> Vec<String> {
     let units = report["targets"][0]["units"].as_array().unwrap();
