@@ -156,4 +156,9 @@ impl AgentSpec {
             endpoint: String::new(),
         }
     }
+
+    /// True for the agent of a review that was handed in.
+    pub(crate) fn is_of_file(&self) -> bool {
+        self.kind == "file"
+    }
 }

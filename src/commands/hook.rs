@@ -65,7 +65,7 @@ pub(crate) fn run(event: &HookEvent, ui: &Ui) -> Result<Exit> {
             most: session
                 .limits
                 .push
-                .unwrap_or_else(|| patience(url, &session)),
+                .unwrap_or_else(|| patience(url, session.limits.wall)),
         };
         let waited = background::wait(&session, &awaited, ui).hint(BYPASS)?;
         let goes_on = match &waited {
@@ -110,18 +110,17 @@ pub(crate) fn run(event: &HookEvent, ui: &Ui) -> Result<Exit> {
 }
 
 /// How long a push waits for agents if nobody set it: over SSH the connection is open already, and hosts
-/// drop it after one to six minutes.
-fn patience(url: &str, session: &Session) -> Duration {
+/// drop it after one to six minutes; over anything else as long as a review may take.
+fn patience(url: &str, wall: Duration) -> Duration {
     const OVER_SSH: Duration = Duration::from_secs(50);
     let scp_like = !url.contains("://")
         && url
             .split_once(':')
             .is_some_and(|(host, _)| !host.contains('/'));
-    if url.starts_with("ssh://") || url.starts_with("git+ssh://") || scp_like {
-        OVER_SSH
-    } else {
-        session.limits.wall
-    }
+    let over_ssh = ["ssh://", "git+ssh://", "ssh+git://"]
+        .iter()
+        .any(|scheme| url.starts_with(scheme));
+    if over_ssh || scp_like { OVER_SSH } else { wall }
 }
 
 /// Lets a push through because the user said so, and leaves a trace. Without a trace it does not pass.
@@ -149,4 +148,35 @@ fn skip(reason: Option<String>, refs: &[PushedRef], ui: &Ui) -> Result<Exit> {
         .end();
     ui.notice(&page);
     Ok(Exit::Pass)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_push_over_ssh_waits_less() {
+        let half_an_hour = Duration::from_secs(30 * 60);
+        for (url, seconds) in [
+            ("ssh://git@example.org/shop.git", 50),
+            ("ssh://git@example.org:2222/shop.git", 50),
+            ("git+ssh://example.org/shop.git", 50),
+            ("ssh+git://example.org/shop.git", 50),
+            ("git@example.org:shop.git", 50),
+            ("example.org:shops/shop.git", 50),
+            ("[::1]:shop.git", 50),
+            ("https://example.org/shop.git", 1800),
+            ("https://example.org:8443/a:b.git", 1800),
+            ("git://example.org/shop.git", 1800),
+            ("file:///srv/shop.git", 1800),
+            ("/srv/shop.git", 1800),
+            ("/srv/a:b.git", 1800),
+            ("./a:b.git", 1800),
+            ("../remote.git", 1800),
+        ] {
+            assert_eq!(patience(url, half_an_hour).as_secs(), seconds, "{url}");
+        }
+        let short = Duration::from_secs(90);
+        assert_eq!(patience("/srv/shop.git", short), short);
+    }
 }

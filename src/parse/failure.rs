@@ -47,6 +47,8 @@ pub(super) fn no_review(reply: &str) -> String {
     ];
     if refusal.iter().any(|words| start.starts_with(words)) {
         format!("the agent refused: {shown}")
+    } else if first.starts_with("{\"") {
+        format!("the reply is JSON that is not whole; it begins: {shown}")
     } else {
         format!("no section for critical, important or suggested findings; it begins: {shown}")
     }
@@ -115,6 +117,7 @@ mod tests {
         assert!(no_review("I'm sorry, but no.").starts_with("the agent refused"));
         assert!(no_review("I’m unable to open it").starts_with("the agent refused"));
         assert!(no_review("All fine").starts_with("no section"));
+        assert!(no_review("{\"units\":[{\"u\"").contains("not whole"));
     }
 
     #[test]

@@ -320,6 +320,11 @@ impl Opinions {
                 name: (*agent).to_owned(),
                 ..AgentReport::default()
             });
+            // Who raises something about a unit need not have read it, unless there is nothing else to go by.
+            let accounted = receipt.handed_in.as_ref().is_none_or(|it| it.accounted);
+            if !accounted && !receipt.agent.is_of_file() {
+                continue;
+            }
             if fresh.contains(receipt) {
                 report.read += 1;
             } else {

@@ -8,6 +8,7 @@
 //!   tree/                              what an agent reads: the files, but for left-out names
 //!     .git/                            our configuration, borrowed objects, HEAD, base, review
 //!     .deep-review/                    the brief's files: log, base versions, blame
+//!   .gemini/.env                       empty, so that none above it is looked for
 //!   home-<agent>/                      for an agent's own temporary files
 //! ```
 //!
@@ -187,6 +188,8 @@ fn build_at(place: Place, plan: &Plan<'_>) -> Result<Snapshot> {
         place,
         _lock: lock,
     };
+    keep_from_above(&root.path)
+        .with_context(|| format!("cannot write in `{}`", root.path.display()))?;
     let tree_dir = root.path.join("tree");
     let git_dir = tree_dir.join(".git");
     private_dir(&tree_dir).with_context(|| format!("cannot create `{}`", tree_dir.display()))?;
@@ -220,6 +223,14 @@ fn build_at(place: Place, plan: &Plan<'_>) -> Result<Snapshot> {
     watch.add_all(&snapshot.path, ".git")?;
     drop(watch);
     Ok(snapshot)
+}
+
+/// Keeps gemini from what stands further above: of the variables in files `.gemini/.env` and `.env` it takes those of
+/// the first one that it finds on its way up.
+fn keep_from_above(root: &Path) -> std::io::Result<()> {
+    let dir = root.join(".gemini");
+    private_dir(&dir)?;
+    files::write_new(&dir.join(".env"), b"").map(drop)
 }
 
 /// The directory in the snapshot for the brief's files.

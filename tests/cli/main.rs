@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
 
+mod agents_configuration;
+mod agents_faults;
 mod agents_http;
 mod agents_real;
 mod config;

@@ -192,6 +192,8 @@ impl Stream {
                 let id = item["id"].as_str().unwrap_or_default();
                 if self.seen.iter().all(|seen| seen != id) {
                     self.seen.push(id.to_owned());
+                    // What it said before is what it was about to do. A refusal it does not show at all.
+                    self.message = None;
                     *self.spent.tools.entry(kind.to_owned()).or_default() += 1;
                     on(Event::Tool {
                         name: kind.to_owned(),

@@ -21,6 +21,9 @@ const POLICY: &str = "policy.toml";
 const SETTINGS: &str = "home/.gemini/settings.json";
 /// What a gateway without a key gets, because without any key the program asks nobody.
 const NO_KEY: &str = "none";
+/// Where its vendor is. It is said although the program knows: what stands in a file `.env` in its way counts only for
+/// what is not said.
+const VENDOR: &str = "https://generativelanguage.googleapis.com";
 /// Turns it may take: it ends with an error after them.
 const TURNS: u32 = 200;
 
@@ -64,10 +67,11 @@ pub(super) fn invocation(question: &Question<'_>) -> Result<Invocation, Trouble>
     }
     call.set("HOME", question.own_home())
         .set("GEMINI_SYSTEM_MD", ask.home.join(BRIEF))
-        .set("GEMINI_CLI_NO_RELAUNCH", "true");
-    if let Some(endpoint) = question.endpoint() {
-        call.set("GOOGLE_GEMINI_BASE_URL", endpoint);
-    }
+        .set("GEMINI_CLI_NO_RELAUNCH", "true")
+        .set(
+            "GOOGLE_GEMINI_BASE_URL",
+            question.endpoint().unwrap_or(VENDOR),
+        );
     match question.access {
         Access::Key { key, .. } => call.set("GEMINI_API_KEY", key.reveal()),
         Access::Token { name, token } => call.set(name, token.reveal()),
@@ -91,7 +95,12 @@ fn settings(question: &Question<'_>) -> Value {
         "security": { "auth": { "selectedType": "gemini-api-key" } },
         "general": { "enableAutoUpdate": false, "maxAttempts": attempts },
         "privacy": { "usageStatisticsEnabled": false },
-        "context": { "fileFiltering": { "enableRecursiveFileSearch": false } },
+        "context": {
+            "fileFiltering": { "enableRecursiveFileSearch": false },
+            // Names of files are the repository's words.
+            "includeDirectoryTree": false,
+        },
+        "advanced": { "ignoreLocalEnv": true },
         "model": { "maxSessionTurns": TURNS },
     });
     if let (Some(effort), Some(model)) = (effort, question.model()) {
@@ -129,7 +138,7 @@ pub(super) struct Stream {
     spent: Spent,
     /// What the model said since its last call of a tool.
     words: String,
-    /// What it said before that.
+    /// What it said before that, if it has only tidied up since.
     before: String,
     /// The tools whose results are not there yet, by the ids of the calls.
     called: Vec<(String, String)>,
@@ -152,7 +161,13 @@ impl Reader for Stream {
             "message" if text("role") == "assistant" => self.words.push_str(text("content")),
             "tool_use" => {
                 let name = text("tool_name").to_owned();
-                self.before = std::mem::take(&mut self.words);
+                let said = std::mem::take(&mut self.words);
+                if !HARMLESS.contains(&name.as_str()) {
+                    // It was about to look: what it said is no answer.
+                    self.before.clear();
+                } else if !said.trim().is_empty() {
+                    self.before = said;
+                }
                 self.called.push((text("tool_id").to_owned(), name.clone()));
                 if !HARMLESS.contains(&name.as_str()) {
                     *self.spent.tools.entry(name.clone()).or_default() += 1;
@@ -268,11 +283,24 @@ fn unfinished(exit: &Exit<'_>) -> Trouble {
     Trouble { kind, ..trouble }
 }
 
-/// The last line of standard error that is no warning about the terminal.
+/// The last thing on standard error that is no warning about the terminal and no line of a trace: what it says of a
+/// try that failed has the vendor's body in it.
 fn complaint(stderr: &str) -> Option<String> {
     let told = stderr
         .lines()
         .map(str::trim)
-        .rfind(|line| line.contains("rror") || line.contains("failed"));
-    told.map(str::to_owned)
+        .filter(|line| !line.starts_with("at "))
+        .rfind(|line| line.contains("rror") || line.contains("failed"))?;
+    let body = told
+        .split_once("rror: ")
+        .and_then(|(_, body)| serde_json::from_str::<Value>(body).ok());
+    let words = body.as_ref().and_then(|body| {
+        let error = &body["error"];
+        let words = error["message"].as_str()?;
+        Some(match error["code"].as_u64() {
+            Some(status) => format!("HTTP {status}: {words}"),
+            None => words.to_owned(),
+        })
+    });
+    Some(words.unwrap_or_else(|| told.to_owned()))
 }

@@ -226,6 +226,11 @@ fn gemini_never_has_the_brief_on_its_input() {
     assert_eq!(value(&call, "GEMINI_SYSTEM_MD"), Some("/private/brief.md"));
     assert_eq!(value(&call, "GEMINI_CLI_NO_RELAUNCH"), Some("true"));
     assert_eq!(value(&call, "HOME"), Some("/private/home"));
+    // A file `.env` somewhere above would say it otherwise.
+    assert_eq!(
+        value(&call, "GOOGLE_GEMINI_BASE_URL"),
+        Some("https://generativelanguage.googleapis.com")
+    );
     assert_eq!(after(&call, "--approval-mode"), Some("plan"));
     assert_eq!(after(&call, "-m"), Some("gemini-2.5-pro"));
     let file = |name: &str| {
@@ -453,6 +458,30 @@ fn codex_is_stopped_where_trying_again_is_of_no_use() {
             .iter()
             .any(|event| matches!(event, Event::Retrying { .. }))
     );
+}
+
+#[test]
+fn what_codex_says_before_it_looks_is_no_answer() {
+    let stream = "{\"type\":\"item.completed\",\"item\":{\"id\":\"0\",\"type\":\"agent_message\",\"text\":\"I look first.\"}}\n\
+        {\"type\":\"item.started\",\"item\":{\"id\":\"1\",\"type\":\"command_execution\"}}\n\
+        {\"type\":\"item.completed\",\"item\":{\"id\":\"1\",\"type\":\"command_execution\"}}\n\
+        {\"type\":\"turn.completed\",\"usage\":{}}";
+    let trouble = read(AgentKind::Codex, stream, 0, "").0.unwrap_err();
+    assert_eq!(trouble.why, "it completed its turn without an answer");
+}
+
+#[test]
+fn a_vendor_that_gemini_still_waits_for_is_quoted() {
+    let stderr = "Warning: 256-color support not detected.\n\
+        Attempt 2 failed with status 429. Retrying with backoff... _ApiError: \
+        {\"error\":{\"code\":429,\"message\":\"too much for today\",\"status\":\"RESOURCE_EXHAUSTED\"}}\n    \
+        at throwErrorIfNotOK (file:///x.js:1:2)\n    at async Turn.run (file:///x.js:1:2) {\n  status: 429\n}\n";
+    let trouble = read(AgentKind::Gemini, "", 0, stderr).0.unwrap_err();
+    assert_eq!(
+        trouble.complaint.as_deref(),
+        Some("HTTP 429: too much for today")
+    );
+    assert_eq!(trouble.kind, FailureKind::RateLimited, "{}", trouble.why);
 }
 
 #[test]

@@ -237,9 +237,6 @@ pub(super) fn coverage(report: &Report) -> String {
 
 /// What an agent made of a file: findings by their places in the report, or that it read it.
 fn cell(findings: &[&Standing], unit: &UnitReport, reader: &str) -> String {
-    if !unit.read_by.iter().any(|name| name == reader) {
-        return treatment(unit);
-    }
     let positions: Vec<String> = findings
         .iter()
         .filter(|standing| {
@@ -249,10 +246,12 @@ fn cell(findings: &[&Standing], unit: &UnitReport, reader: &str) -> String {
         })
         .map(|standing| standing.position.clone())
         .collect();
-    if positions.is_empty() {
+    if !positions.is_empty() {
+        positions.join(", ")
+    } else if unit.read_by.iter().any(|name| name == reader) {
         "Reviewed, no issues".to_owned()
     } else {
-        positions.join(", ")
+        treatment(unit)
     }
 }
 

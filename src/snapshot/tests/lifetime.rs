@@ -377,3 +377,18 @@ fn the_material_of_each_unit_is_written_and_listed() {
     assert!(made.units.iter().all(|unit| unit.blame.is_none()));
     assert!(made.units.iter().any(|unit| unit.base.is_some()));
 }
+
+#[test]
+fn nothing_above_a_snapshot_sets_variables_for_gemini() {
+    let fixture = Fixture::new();
+    let head = small(&fixture);
+    let cache = Cache::new();
+    let snapshot = cache.of(&fixture.repo(), head, None);
+    let first = snapshot.path.ancestors().find_map(|above| {
+        let named = [".gemini/.env", ".env"].map(|name| above.join(name));
+        named.into_iter().find(|path| path.exists())
+    });
+    let own = snapshot.path.parent().unwrap().join(".gemini/.env");
+    assert_eq!(first, Some(own.clone()));
+    assert_eq!(fs::read(own).unwrap(), b"");
+}

@@ -174,7 +174,7 @@ pub(crate) fn has(dir: &Path, text: &str) -> bool {
         .any(|there| there.contains(text))
 }
 
-/// The command lines of all processes that belong to a sandbox, by their arguments or environment.
+/// The command lines of all processes that belong to a sandbox, by their arguments, environment or directory.
 #[cfg(target_os = "linux")]
 pub(crate) fn processes(sandbox: &Sandbox) -> Vec<String> {
     let places = [sandbox.path("x"), sandbox.cache("x")];
@@ -188,7 +188,9 @@ pub(crate) fn processes(sandbox: &Sandbox) -> Vec<String> {
         .filter_map(|entry| {
             let place = entry.ok()?.path();
             let line = text(place.join("cmdline"));
-            let both = format!("{line}\n{}", text(place.join("environ")));
+            let directory = fs::read_link(place.join("cwd")).unwrap_or_default();
+            let environment = text(place.join("environ"));
+            let both = format!("{line}\n{environment}\n{}", directory.display());
             let id = place.file_name()?.to_str()?;
             marks
                 .iter()

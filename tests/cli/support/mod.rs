@@ -2,6 +2,7 @@
 
 pub(crate) mod agents;
 pub(crate) mod call;
+pub(crate) mod programs;
 pub(crate) mod sandbox;
 pub(crate) mod schema;
 pub(crate) mod token;

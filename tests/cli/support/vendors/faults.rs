@@ -55,9 +55,12 @@ pub(crate) enum Fault {
     UnknownUnits,
     /// Leaves out all units but the first.
     MissingUnits,
+    /// Leaves out this unit, however often it is asked about it.
+    LeavesOut(&'static str),
     /// So many bytes of words instead of the answer.
     Huge(usize),
-    /// The first tool call is a shell that ignores TERM and does not end.
+    /// The first tool call is a shell that ignores TERM and does not end, or what comes next to it where only commands
+    /// that read are let through; nothing is said after it.
     StubbornTool,
     /// Sends the client elsewhere.
     Redirect(String),
@@ -105,6 +108,7 @@ impl Fault {
                 b"the vendor of the tests moved\n",
             ),
             Self::Busy { .. } | Self::Passing { .. } => say(connection, heard, &turn),
+            Self::StubbornTool if nth > 0 => connection.hang(over),
             Self::StubbornTool => say(connection, heard, &stubborn(heard, turn)),
             _ => say(connection, heard, &self.spoil(turn)),
         }
@@ -138,6 +142,9 @@ impl Fault {
                 });
             }
             Self::MissingUnits => turn = with_units(turn, &answer, |units| units.truncate(1)),
+            Self::LeavesOut(id) => {
+                turn = with_units(turn, &answer, |units| units.retain(|unit| unit["u"] != *id));
+            }
             Self::Huge(bytes) => turn = Turn::text("many words ".repeat(bytes / 11 + 1)),
             _ => {}
         }
@@ -169,10 +176,10 @@ fn with_units(mut turn: Turn, answer: &str, change: impl Fn(&mut Vec<Value>)) ->
 }
 
 fn stubborn(heard: &Heard, turn: Turn) -> Turn {
-    if !heard.results.is_empty() {
-        return turn;
-    }
-    let command = "trap '' TERM INT HUP; while :; do sleep 1; done";
+    let command = match heard.vendor {
+        Vendor::Anthropic => "tail -f README.md",
+        _ => "trap '' TERM INT HUP; while :; do sleep 1; done",
+    };
     match heard.shell(command) {
         Some(call) => Turn::calls(vec![call]),
         None => turn,
