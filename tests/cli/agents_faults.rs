@@ -35,7 +35,7 @@ use Ends::{Answers, Fails, Partly};
 type Row = (Fault, [Ends; 3]);
 
 /// What we say of a program that was stopped.
-const SILENT: Ends = Fails(&["no sign of life for 15 s"]);
+const SILENT: Ends = Fails(&["no sign of life for 25 s"]);
 /// What we say of words that are no review.
 const PROSE: Ends = Fails(&["it begins: All in all a fine change"]);
 const LEFT_OUT: Ends = Partly(&[], "2 files were left out although it was asked twice");
@@ -56,7 +56,7 @@ const HUGE: &[&str] = &[
     "no answer within",
 ];
 /// No program waits longer for its vendor, and none is waited for longer.
-const LIMITS: &str = "idle = \"15s\"\nwall = \"50s\"";
+const LIMITS: &str = "idle = \"25s\"\nwall = \"80s\"";
 
 fn rows() -> Vec<Row> {
     vec![
