@@ -263,6 +263,9 @@ pub(crate) enum Command {
     /// Run an agent for the process that started this one, over a socket on standard input
     #[command(hide = true)]
     Supervise,
+    /// Remove the snapshots that ended reviews left
+    #[command(hide = true)]
+    Sweep,
 }
 
 /// The events a hook of ours answers.

@@ -138,6 +138,7 @@ pub fn run(cli: &Cli) -> ExitCode {
         Some(Command::Demo) => commands::demo::run(&ui),
         Some(Command::Hook { event }) => commands::hook::run(event, &ui),
         Some(Command::Supervise) => process::serve(),
+        Some(Command::Sweep) => commands::sweep::run(),
     };
     let exit = done.unwrap_or_else(|error| {
         ui.error(&error);

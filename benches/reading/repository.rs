@@ -16,13 +16,14 @@ const LINES: usize = 1 << 31;
 /// How many files a commit edits.
 const EDITS: usize = 5;
 const WIDE: usize = 10_000;
+const THOUSAND: usize = 1_000;
 /// Of those, how many are moved too.
 const MOVED: usize = 300;
 
 /// A checked-out repository; gone with this value.
 ///
 /// `main` has 60 commits. From its thirtieth start `work` with 200 commits and `fifty` with 50, each
-/// editing a few files; `wide` edits 10,000 files in one commit.
+/// editing a few files; `wide` edits 10,000 files in one commit, `thousand` 1,000.
 pub(crate) struct Repository {
     directory: TempDir,
 }
@@ -30,7 +31,15 @@ pub(crate) struct Repository {
 impl Repository {
     /// Makes it, packs it as `git gc` does, and checks out `work`.
     pub(crate) fn make() -> Result<Self> {
-        let directory = tempfile::Builder::new().prefix("reading-").tempdir()?;
+        Self::make_below(&std::env::temp_dir(), "work")
+    }
+
+    /// Makes it below a directory, and checks out a branch.
+    pub(crate) fn make_below(place: &Path, branch: &str) -> Result<Self> {
+        std::fs::create_dir_all(place)?;
+        let directory = tempfile::Builder::new()
+            .prefix("reading-")
+            .tempdir_in(place)?;
         let repository = Self { directory };
         std::fs::create_dir(repository.root())?;
         repository.git(&["init", "-q", "-b", "main"])?;
@@ -45,12 +54,18 @@ impl Repository {
         drop(history);
         ensure!(import.wait()?.success(), "fast-import failed");
         repository.git(&["gc", "-q"])?;
-        repository.check_out("work")?;
+        repository.check_out(branch)?;
         Ok(repository)
     }
 
-    fn root(&self) -> PathBuf {
-        self.directory.path().join("repository")
+    /// The directory around it, in which programs keep what is theirs.
+    pub(crate) fn home(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Its work tree.
+    pub(crate) fn root(&self) -> PathBuf {
+        self.home().join("repository")
     }
 
     /// A program in the work tree, with an environment of its own.
@@ -59,7 +74,7 @@ impl Repository {
         reason = "a benchmark runs the two programs it compares"
     )]
     pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
-        let home = self.directory.path();
+        let home = self.home();
         let mut command = Command::new(program);
         command.current_dir(self.root()).env_clear();
         command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
@@ -67,6 +82,7 @@ impl Repository {
             .env("HOME", home)
             .env("XDG_STATE_HOME", home.join("state"))
             .env("XDG_CONFIG_HOME", home.join("config"))
+            .env("XDG_CACHE_HOME", home.join("cache"))
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
             .env("GIT_OPTIONAL_LOCKS", "0");
@@ -160,6 +176,11 @@ impl<W: Write> History<W> {
             } else {
                 self.file(&path(file), &text(file, 3))?;
             }
+        }
+        self.commit("thousand", Some(fork))?;
+        for nth in 0..THOUSAND {
+            let file = nth * (FILES / THOUSAND);
+            self.file(&path(file), &text(file, 4))?;
         }
         Ok(self.out.flush()?)
     }

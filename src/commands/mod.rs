@@ -20,6 +20,7 @@ pub(crate) mod review;
 pub(crate) mod rules;
 pub(crate) mod standalone;
 pub(crate) mod status;
+pub(crate) mod sweep;
 
 use crate::cli::ScopeArgs;
 use crate::error::Exit;

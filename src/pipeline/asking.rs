@@ -26,7 +26,7 @@ use crate::git::ReadLimits;
 use crate::ledger::Decision;
 use crate::owed::Target;
 use crate::process::Interrupt;
-use crate::receipt::Asked;
+use crate::receipt::{Asked, Receipt};
 use crate::redact::{Mark, Redactor};
 use crate::rules::{PathKind, path_kind};
 use crate::snapshot::{self, Patience, Snapshot, UnitPages};
@@ -164,14 +164,23 @@ impl Session {
         let room = opened.room(&self.limits, &redact);
         let listener = std::mem::replace(&mut self.listener, Box::new(crate::progress::Unheard));
         let listening = listener.as_ref();
-        let mut heard = |ended: Ended| self.hear(question, &run, &places, ended, &mut answers);
+        let mut heard = |all: Vec<Ended>| {
+            let of_each = all
+                .into_iter()
+                .flat_map(|ended| self.hear(question, &run, &places, ended, &mut answers));
+            let receipts: Vec<Receipt> = of_each.collect();
+            if let Err(error) = self.store.add_handed_in(&receipts) {
+                self.warn(format!("not remembered: {error:#}"));
+            }
+            answers.receipts.extend(receipts);
+        };
         seat_all(&places, &room, listening, &mut heard);
         self.listener = listener;
         self.interrupted |= opened.interrupt.is_set();
         Ok(answers)
     }
 
-    /// Takes in how one seat ended: what was understood becomes receipts at once.
+    /// Takes in how one seat ended; the receipts that what was understood gives.
     fn hear(
         &mut self,
         question: &Question<'_>,
@@ -179,7 +188,8 @@ impl Session {
         places: &[Place<'_>],
         ended: Ended,
         answers: &mut Answers,
-    ) {
+    ) -> Vec<Receipt> {
+        let mut given = Vec::new();
         let agent = places[ended.seat].agent;
         answers.add_spent(&agent.name, &ended.spent);
         if let Some(cost) = ended.spent.cost
@@ -206,12 +216,7 @@ impl Session {
             });
             let settings = &question.in_force.settings;
             match self.receipts_of(heard, question.target, question.reading, settings) {
-                Ok(receipts) => {
-                    if let Err(error) = self.store.add_handed_in(&receipts) {
-                        self.warn(format!("not remembered: {error:#}"));
-                    }
-                    answers.receipts.extend(receipts);
-                }
+                Ok(receipts) => given.extend(receipts),
                 Err(error) => answers.silent.push(Silent {
                     agent: agent.name.clone(),
                     kind: FailureKind::NoAnswer,
@@ -235,6 +240,7 @@ impl Session {
                 ),
             });
         }
+        given
     }
 
     /// The units that are given to agents, with their redacted patches and the files about them.

@@ -213,19 +213,21 @@ impl Session {
         let redact = |path: &RepoPath, text: &[u8]| opened.shield.file(path, text);
         let room = opened.room(&self.limits, &redact);
         let listener = std::mem::replace(&mut self.listener, Box::new(Unheard));
-        let mut heard = |ended: Ended| {
-            let (id, clusters) = &ids[ended.seat];
-            let batch = &batches[ended.seat];
-            self.hear_lead(
-                &site,
-                agent,
-                (id, clusters),
-                prepared,
-                batch,
-                ended,
-                answers,
-                led,
-            );
+        let mut heard = |all: Vec<Ended>| {
+            for ended in all {
+                let (id, clusters) = &ids[ended.seat];
+                let batch = &batches[ended.seat];
+                self.hear_lead(
+                    &site,
+                    agent,
+                    (id, clusters),
+                    prepared,
+                    batch,
+                    ended,
+                    answers,
+                    led,
+                );
+            }
         };
         seat_all(&places, &room, listener.as_ref(), &mut heard);
         self.listener = listener;

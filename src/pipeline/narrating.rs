@@ -147,8 +147,8 @@ impl Session {
         let redact = |path: &RepoPath, text: &[u8]| opened.shield.file(path, text);
         let room = opened.room(&self.limits, &redact);
         let mut ended: Option<Ended> = None;
-        seat_all(&places, &room, self.listener.as_ref(), |it| {
-            ended = Some(it);
+        seat_all(&places, &room, self.listener.as_ref(), |mut it| {
+            ended = it.pop();
         });
         self.interrupted |= opened.interrupt.is_set();
         let Some(ended) = ended else {

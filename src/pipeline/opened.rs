@@ -3,6 +3,8 @@
 //! Asking is left to `asking`, `leading` and `narrating`.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
@@ -16,10 +18,13 @@ use crate::config::Limits;
 use crate::diff::{Change, RepoPath};
 use crate::env;
 use crate::owed::{Head, Target};
-use crate::process::Interrupt;
+use crate::process::{self, Interrupt};
 use crate::redact::{self, Redactor};
-use crate::snapshot::{self, Plan, Redact, Redacted, Snapshot, SnapshotLimits};
+use crate::snapshot::{self, Aside, Plan, Redact, Redacted, Snapshot, SnapshotLimits};
 use crate::store::Turn;
+
+/// The hidden subcommand that removes old snapshots.
+const SWEEP: &str = "sweep";
 
 /// What all questions about one target share: made for whoever is asked first, taken down after the last.
 pub(super) struct Opened {
@@ -116,8 +121,10 @@ impl Session {
         };
         let redact = |path: &RepoPath, text: &[u8]| shield.file(path, text);
         let cache = env::cache_dir()?;
-        if let Err(error) = snapshot::sweep(&cache) {
-            self.warn(format!("an old snapshot could not be removed: {error:#}"));
+        match snapshot::sweep_quickly(&cache) {
+            Ok(true) => self.sweep_beside(),
+            Ok(false) => {}
+            Err(error) => self.warn(format!("an old snapshot could not be removed: {error:#}")),
         }
         let changes = question.reading.head_changes();
         let snapshot = snapshot::build(
@@ -150,8 +157,24 @@ impl Session {
     /// Takes down what questions about a target shared.
     pub(super) fn close(&mut self, opened: Opened) {
         self.interrupted |= opened.interrupt.is_set();
-        if let Err(error) = opened.snapshot.remove() {
-            self.warn(format!("the snapshot could not be removed: {error:#}"));
+        let aside = opened.snapshot.set_aside();
+        match aside.and_then(Aside::delete_if_quick) {
+            Ok(true) => {}
+            Ok(false) => self.sweep_beside(),
+            Err(error) => self.warn(format!("the snapshot could not be removed: {error:#}")),
+        }
+    }
+
+    /// Has a process of its own remove what takes long: nobody is to wait for that, and it goes on when
+    /// this one has ended. If it can't be started, the next review tries again.
+    fn sweep_beside(&mut self) {
+        let attempt = || -> Result<u32> {
+            let program = env::current_exe()?;
+            let words = [OsStr::new(SWEEP)];
+            process::start_detached(&program, &words, Path::new("/"), &env::inherited(), None)
+        };
+        if let Err(error) = attempt() {
+            self.warn(format!("an old snapshot was not removed: {error:#}"));
         }
     }
 

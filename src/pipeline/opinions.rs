@@ -1,7 +1,7 @@
 //! What agents said about the units of a target, remembered or just taken in, checked against the code
 //! as it stands now. Joining it with what the rules found is left to `joining`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use anyhow::{Context, Result};
 use jiff::Timestamp;
@@ -52,7 +52,23 @@ pub(super) struct Remembered {
     pub(super) receipts: Vec<Receipt>,
 }
 
-impl Remembered {
+/// Receipts by the unit they are about.
+#[derive(Debug)]
+pub(super) struct ByUnit<'r>(HashMap<UnitKey, Vec<&'r Receipt>>);
+
+impl<'r> ByUnit<'r> {
+    fn of(receipts: &'r [Receipt]) -> Self {
+        let mut by_unit: HashMap<UnitKey, Vec<&Receipt>> = HashMap::new();
+        for receipt in receipts {
+            by_unit.entry(receipt.unit).or_default().push(receipt);
+        }
+        Self(by_unit)
+    }
+
+    fn about(&self, unit: UnitKey) -> &[&'r Receipt] {
+        self.0.get(&unit).map_or(&[], Vec::as_slice)
+    }
+
     /// True if an agent in exactly this setting has read a unit; `stale` says which receipts no longer
     /// count because it had been told something else.
     pub(super) fn has_read(
@@ -61,12 +77,18 @@ impl Remembered {
         unit: UnitKey,
         stale: &dyn Fn(&Asked) -> bool,
     ) -> bool {
-        self.receipts.iter().any(|receipt| {
-            receipt.unit == unit
-                && receipt.agent == *spec
+        self.about(unit).iter().any(|receipt| {
+            receipt.agent == *spec
                 && receipt.handed_in.as_ref().is_some_and(|it| it.accounted)
                 && receipt.asked.as_ref().is_some_and(|asked| !stale(asked))
         })
+    }
+}
+
+impl Remembered {
+    /// The same by unit, to look up many.
+    pub(super) fn by_unit(&self) -> ByUnit<'_> {
+        ByUnit::of(&self.receipts)
     }
 }
 
@@ -314,6 +336,7 @@ impl Opinions {
 
     /// Counts who read what.
     fn count(&mut self, exact: &BTreeMap<(&str, UnitKey), &Receipt>, fresh: &[Receipt]) {
+        let fresh = ByUnit::of(fresh);
         let mut agents: BTreeMap<&str, AgentReport> = BTreeMap::new();
         for ((agent, unit), receipt) in exact {
             let report = agents.entry(agent).or_insert_with(|| AgentReport {
@@ -325,7 +348,7 @@ impl Opinions {
             if !accounted && !receipt.agent.is_of_file() {
                 continue;
             }
-            if fresh.contains(receipt) {
+            if fresh.about(*unit).contains(receipt) {
                 report.read += 1;
             } else {
                 report.remembered += 1;

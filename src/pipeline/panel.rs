@@ -177,14 +177,13 @@ impl Counting<'_> {
         remembered: &Remembered,
     ) -> Vec<usize> {
         let spec = agent.spec();
+        let known = remembered.by_unit();
         reading
             .counting()
             .into_iter()
             .enumerate()
             .filter(|(_, unit)| self.is_sent(unit))
-            .filter(|(_, unit)| {
-                !remembered.has_read(&spec, unit.key, &|it| self.is_stale(unit, it))
-            })
+            .filter(|(_, unit)| !known.has_read(&spec, unit.key, &|it| self.is_stale(unit, it)))
             .map(|(index, _)| index)
             .collect()
     }
@@ -240,6 +239,7 @@ impl Counting<'_> {
             agents: &self.panel.names,
             quorum: self.quorum,
         };
+        let remembered = remembered.by_unit();
         let mut unpaid = 0;
         for unit in reading.counting() {
             if !unit.owes_panel() {

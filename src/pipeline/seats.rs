@@ -108,15 +108,19 @@ enum Word {
     Ended(Box<Ended>),
 }
 
+/// Words that are taken note of before the answers among them are heard.
+const MOST_AT_ONCE: usize = 100;
+
 /// How often elapsed times are drawn anew.
 const DRAW_EVERY: Duration = Duration::from_secs(1);
 
-/// Seats every agent and lets them read; `heard` is called with each as it ends, while the others read.
+/// Seats every agent and lets them read; `heard` is called with each as it ends, while the others read,
+/// and with those together that ended while it was busy.
 pub(super) fn seat_all(
     places: &[Place<'_>],
     room: &Room<'_>,
     listener: &dyn Listener,
-    mut heard: impl FnMut(Ended),
+    mut heard: impl FnMut(Vec<Ended>),
 ) {
     let mut progress = Progress {
         seats: places.iter().map(seat_of).collect(),
@@ -147,38 +151,20 @@ fn listen(
     words: &Receiver<Word>,
     progress: &mut Progress,
     listener: &dyn Listener,
-    heard: &mut impl FnMut(Ended),
+    heard: &mut impl FnMut(Vec<Ended>),
 ) {
     loop {
         match words.recv_timeout(DRAW_EVERY) {
-            Ok(Word::Event(seat, event)) => {
-                progress.seats[seat]
-                    .started
-                    .get_or_insert_with(Timestamp::now);
-                progress.seats[seat].hear(&event);
-                listener.changed(progress, seat);
-            }
-            Ok(Word::AskedAgain(seat)) => {
-                progress.seats[seat].state = SeatState::AskedAgain;
-                listener.changed(progress, seat);
-            }
-            Ok(Word::Ended(ended)) => {
-                let of_replies = ended.replies.iter();
-                let findings = of_replies
-                    .map(|reply| reply.review.findings.len())
-                    .chain(ended.words.iter().map(|(_, findings)| *findings))
-                    .sum();
-                let millis = ended.spent.millis;
-                let seat = ended.seat;
-                progress.seats[seat].state = match &ended.failure {
-                    Some(failure) => SeatState::Failed {
-                        why: failure.why.clone(),
-                        millis,
-                    },
-                    None => SeatState::Answered { findings, millis },
-                };
-                listener.changed(progress, seat);
-                heard(*ended);
+            Ok(first) => {
+                // However much is announced, an answer is not left lying.
+                let more = words.try_iter().take(MOST_AT_ONCE);
+                let said = std::iter::once(first).chain(more);
+                let ended: Vec<Ended> = said
+                    .filter_map(|word| take_note(word, progress, listener))
+                    .collect();
+                if !ended.is_empty() {
+                    heard(ended);
+                }
             }
             Err(RecvTimeoutError::Timeout) => {
                 for at in 0..progress.seats.len() {
@@ -188,6 +174,43 @@ fn listen(
                 }
             }
             Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+/// Shows what a seat says of itself; how it ended, if that is what it says.
+fn take_note(word: Word, progress: &mut Progress, listener: &dyn Listener) -> Option<Ended> {
+    match word {
+        Word::Event(seat, event) => {
+            progress.seats[seat]
+                .started
+                .get_or_insert_with(Timestamp::now);
+            progress.seats[seat].hear(&event);
+            listener.changed(progress, seat);
+            None
+        }
+        Word::AskedAgain(seat) => {
+            progress.seats[seat].state = SeatState::AskedAgain;
+            listener.changed(progress, seat);
+            None
+        }
+        Word::Ended(ended) => {
+            let of_replies = ended.replies.iter();
+            let findings = of_replies
+                .map(|reply| reply.review.findings.len())
+                .chain(ended.words.iter().map(|(_, findings)| *findings))
+                .sum();
+            let millis = ended.spent.millis;
+            let seat = ended.seat;
+            progress.seats[seat].state = match &ended.failure {
+                Some(failure) => SeatState::Failed {
+                    why: failure.why.clone(),
+                    millis,
+                },
+                None => SeatState::Answered { findings, millis },
+            };
+            listener.changed(progress, seat);
+            Some(*ended)
         }
     }
 }

@@ -50,10 +50,14 @@ impl<'r> Sides<'r> {
     /// The sorted paths of the head.
     fn paths(&self) -> Result<Vec<RepoPath>> {
         let files = self.repo.files(&self.head_tree)?;
-        let mut paths: BTreeSet<RepoPath> = files.into_iter().map(|file| file.path).collect();
+        let paths = files.into_iter().map(|file| file.path);
         if self.head_tree != self.base_tree {
-            return Ok(paths.into_iter().collect());
+            let mut paths: Vec<RepoPath> = paths.collect();
+            paths.sort_unstable();
+            paths.dedup();
+            return Ok(paths);
         }
+        let mut paths: BTreeSet<RepoPath> = paths.collect();
         for old in self.changes.iter().filter_map(Change::old) {
             paths.remove(&old.path);
         }
@@ -136,7 +140,12 @@ impl<'r> TargetTree<'r> {
             .map(|location| location.path.file_name())
             .collect();
         let is_named = |path: &RepoPath| named.contains(path.file_name());
-        let paths = sides.paths()?;
+        // Nobody asks for a path where nothing is said, and listing a large tree takes its time.
+        let paths = if findings.is_empty() {
+            Vec::new()
+        } else {
+            sides.paths()?
+        };
         let slots = |paths: &mut dyn Iterator<Item = &RepoPath>| -> Slots {
             paths
                 .filter(|path| is_named(path))

@@ -33,6 +33,13 @@ pub(crate) use interrupt::Interrupt;
 pub(crate) use supervise::supervise;
 pub(crate) use supervisor::serve;
 
+/// Has this process run when no other wants to.
+pub(crate) fn let_others_pass() {
+    // Where that is refused, it is done all the same.
+    #[cfg(unix)]
+    let _ = rustix::process::nice(19);
+}
+
 /// What a program said and how it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Finished {

@@ -47,7 +47,7 @@ use crate::git::{Copied, FileStat, Repo};
 
 pub(crate) use pages::{Patience, UnitPages, material};
 pub(crate) use place::loaded_from_above;
-pub(crate) use sweep::{Aside, sweep};
+pub(crate) use sweep::{Aside, sweep, sweep_quickly};
 
 use place::{Place, private_dir};
 use watch::Watch;
@@ -349,6 +349,7 @@ impl Snapshot {
     }
 
     /// Takes the snapshot out of the way at once and then deletes it.
+    #[cfg(test)]
     pub(crate) fn remove(self) -> Result<()> {
         self.set_aside()?.delete()
     }

@@ -13,11 +13,40 @@ use super::place::{ALIVE, DEAD, Place, is_dead};
 #[must_use = "its files are still there"]
 pub(crate) struct Aside(PathBuf);
 
+/// More files than this are not deleted while somebody waits: it takes about as long as writing them.
+const FEW: usize = 500;
+
 impl Aside {
     /// Deletes it.
     pub(crate) fn delete(self) -> Result<()> {
         delete(&self.0)
     }
+
+    /// Deletes it if that is quick; false if it is still there.
+    pub(crate) fn delete_if_quick(self) -> Result<bool> {
+        if !has_few(&self.0) {
+            return Ok(false);
+        }
+        self.delete().map(|()| true)
+    }
+}
+
+/// True if not many files are below a directory. What can't be looked into counts for nothing.
+fn has_few(dir: &Path) -> bool {
+    let mut waiting = vec![dir.to_owned()];
+    let mut seen = 0;
+    while let Some(dir) = waiting.pop() {
+        for entry in fs::read_dir(&dir).into_iter().flatten().flatten() {
+            seen += 1;
+            if seen > FEW {
+                return false;
+            }
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                waiting.push(entry.path());
+            }
+        }
+    }
+    true
 }
 
 /// Removes the snapshots below a cache directory whose owners have ended, and gives how many. One in use
@@ -29,7 +58,23 @@ pub(crate) fn sweep(cache_dir: &Path) -> Result<usize> {
     sweep_at(&Place::below(cache_dir)?)
 }
 
+/// Removes those of them that are quickly removed. True if there is more: then a [`sweep`] is due.
+pub(crate) fn sweep_quickly(cache_dir: &Path) -> Result<bool> {
+    if fs::symlink_metadata(cache_dir.join("snapshots")).is_err() {
+        return Ok(false);
+    }
+    let dead = dead(&Place::below(cache_dir)?)?;
+    let gone: Vec<Result<bool>> = dead.into_iter().map(Aside::delete_if_quick).collect();
+    Ok(gone.into_iter().any(|gone| matches!(gone, Ok(false))))
+}
+
 pub(super) fn sweep_at(place: &Place) -> Result<usize> {
+    let removed = dead(place)?.into_iter().map(Aside::delete);
+    Ok(removed.flatten().count())
+}
+
+/// The snapshots whose owners have ended, out of the way.
+fn dead(place: &Place) -> Result<Vec<Aside>> {
     let mut dead = Vec::new();
     {
         let _lock = place.lock()?;
@@ -50,8 +95,7 @@ pub(super) fn sweep_at(place: &Place) -> Result<usize> {
             }
         }
     }
-    let removed = dead.into_iter().map(Aside::delete);
-    Ok(removed.flatten().count())
+    Ok(dead)
 }
 
 /// Renames a snapshot so that nothing takes it for one.

@@ -1,9 +1,10 @@
 //! Tells what was changed in a snapshot since it was written: agents shall only read in it.
 //! What follows from a change is the caller's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
@@ -28,7 +29,7 @@ const INDEX: &str = ".git/index";
 /// Every file of a snapshot as it was written.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
-    files: BTreeMap<RepoPath, FileStat>,
+    files: HashMap<RepoPath, FileStat>,
     index: Option<blake3::Hash>,
     /// What was written into those that may be written again.
     contents: BTreeMap<RepoPath, blake3::Hash>,
@@ -61,9 +62,9 @@ impl Watch {
 
     /// Takes note of everything in a directory of the snapshot, and of the index.
     pub(super) fn add_all(&mut self, root: &Path, dir: &str) -> Result<()> {
-        walk(root, &root.join(dir), &mut |path, file| {
-            self.files.insert(path, file);
-        })?;
+        let take = |found: &mut Vec<_>, path, file| found.push((path, file));
+        let found: Vec<Vec<(RepoPath, FileStat)>> = walk(root, &root.join(dir), &take)?;
+        self.files.extend(found.into_iter().flatten());
         self.index = index(root);
         Ok(())
     }
@@ -84,12 +85,10 @@ impl Watch {
 
     /// What is different now, as in "`a` was edited"; `None` if nothing.
     fn changed(&self, root: &Path) -> Result<Option<String>> {
-        let mut told = Vec::new();
-        let mut seen = 0;
-        walk(root, root, &mut |path, file| {
+        let compare = |look: &mut Look, path: RepoPath, file| {
             let what = match self.files.get(&path) {
                 Some(before) => {
-                    seen += 1;
+                    look.seen += 1;
                     if *before == file || path == RepoPath::from(INDEX) {
                         return;
                     }
@@ -97,10 +96,14 @@ impl Watch {
                 }
                 None => "added",
             };
-            if told.len() < MOST_TOLD {
-                told.push(format!("{path:?} was {what}"));
+            if look.told.len() < MOST_TOLD {
+                look.told.push(format!("{path:?} was {what}"));
             }
-        })?;
+        };
+        let looks = walk(root, root, &compare)?;
+        let seen: usize = looks.iter().map(|look| look.seen).sum();
+        let mut told: Vec<String> = looks.into_iter().flat_map(|look| look.told).collect();
+        told.truncate(MOST_TOLD);
         if seen != self.files.len() {
             let gone = |path: &&RepoPath| {
                 fs::symlink_metadata(root.join(native_path(path.as_bytes()))).is_err()
@@ -137,22 +140,81 @@ fn index(root: &Path) -> Option<blake3::Hash> {
     Some(blake3::hash(&fs::read(path).ok()?))
 }
 
-/// Gives every entry that is no directory, links not followed.
-fn walk(root: &Path, dir: &Path, give: &mut dyn FnMut(RepoPath, FileStat)) -> Result<()> {
-    let mut waiting = vec![dir.to_owned()];
-    while let Some(dir) = waiting.pop() {
-        let attempt = || -> std::io::Result<Vec<_>> { fs::read_dir(&dir)?.collect() };
-        let entries = attempt().with_context(|| format!("cannot list `{}`", dir.display()))?;
-        for entry in entries {
-            let path = entry.path();
-            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                waiting.push(path);
-                continue;
+/// What one thread saw.
+#[derive(Default)]
+struct Look {
+    /// Files that are known.
+    seen: usize,
+    told: Vec<String>,
+}
+
+/// From so many directories beside each other on, threads pay.
+const WORTH_THREADS: usize = 8;
+/// More threads than this get in each other's way.
+const MOST_THREADS: usize = 8;
+
+/// Gives every entry that is no directory, links not followed, to what each thread makes of them.
+fn walk<S: Default + Send>(
+    root: &Path,
+    dir: &Path,
+    give: &(dyn Fn(&mut S, RepoPath, FileStat) + Sync),
+) -> Result<Vec<S>> {
+    let mut all = Vec::new();
+    let mut level = vec![dir.to_owned()];
+    while !level.is_empty() {
+        let next = AtomicUsize::new(0);
+        let work = || -> Result<(S, Vec<PathBuf>)> {
+            let (mut own, mut below) = (S::default(), Vec::new());
+            while let Some(dir) = level.get(next.fetch_add(1, Ordering::Relaxed)) {
+                list(root, dir, &mut below, &mut |path, file| {
+                    give(&mut own, path, file);
+                })?;
             }
-            let file = FileStat::at(&path)
-                .with_context(|| format!("cannot look at `{}`", path.display()))?;
-            give(repo_path(root, &path), file);
+            Ok((own, below))
+        };
+        let threads = match level.len() {
+            0..WORTH_THREADS => 1,
+            _ => std::thread::available_parallelism().map_or(1, usize::from),
+        };
+        let done: Vec<Result<(S, Vec<PathBuf>)>> = std::thread::scope(|scope| {
+            let others: Vec<_> = (1..threads.min(MOST_THREADS))
+                .map(|_| scope.spawn(work))
+                .collect();
+            let own = work();
+            let others = others
+                .into_iter()
+                .map(|other| other.join().expect("looking at files does not panic"));
+            std::iter::once(own).chain(others).collect()
+        });
+        let mut deeper = Vec::new();
+        for one in done {
+            let (own, below) = one?;
+            all.push(own);
+            deeper.extend(below);
         }
+        level = deeper;
+    }
+    Ok(all)
+}
+
+/// Gives the entries of one directory that are none, and adds those that are.
+fn list(
+    root: &Path,
+    dir: &Path,
+    dirs: &mut Vec<PathBuf>,
+    give: &mut dyn FnMut(RepoPath, FileStat),
+) -> Result<()> {
+    let attempt = || -> std::io::Result<Vec<_>> { fs::read_dir(dir)?.collect() };
+    let entries = attempt().with_context(|| format!("cannot list `{}`", dir.display()))?;
+    for entry in entries {
+        let path = entry.path();
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            dirs.push(path);
+            continue;
+        }
+        let file =
+            FileStat::at(&path).with_context(|| format!("cannot look at `{}`", path.display()))?;
+        give(repo_path(root, &path), file);
     }
     Ok(())
 }

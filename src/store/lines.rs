@@ -16,6 +16,14 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// How long a file of lines is, in bytes.
+pub(super) fn len(path: &Path) -> anyhow::Result<u64> {
+    let found = fs::symlink_metadata(path);
+    Ok(found
+        .with_context(|| format!("cannot look at `{}`", path.display()))?
+        .len())
+}
+
 /// Appends lines in one write and waits until they are on the disk. The caller holds the lock.
 pub(super) fn append(path: &Path, lines: &[String]) -> anyhow::Result<()> {
     let attempt = || -> anyhow::Result<()> {
@@ -74,6 +82,7 @@ mod tests {
         assert_eq!(read(&path).unwrap(), b"one\n");
         append(&path, &["two".to_owned()]).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"one\ntwo\n");
+        assert_eq!(len(&path).unwrap(), 8);
     }
 
     #[test]

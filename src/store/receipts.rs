@@ -18,7 +18,7 @@ pub(super) const HANDED_IN: &str = "receipts-handed-in";
 const PATH_LEN: usize = 16;
 
 /// Above this size the older half is forgotten: a forgotten receipt costs a review, never a decision.
-const COMPACT_ABOVE: usize = 64 << 20;
+const COMPACT_ABOVE: u64 = 64 << 20;
 
 /// The receipts that were found, and what was wrong with others.
 #[derive(Debug, Default)]
@@ -166,8 +166,8 @@ impl Store {
         let path = self.dir.join(file);
         self.own_writing(|| {
             lines::append(&path, &sealed)?;
-            let bytes = lines::read(&path)?;
-            if bytes.len() > COMPACT_ABOVE {
+            if lines::len(&path)? > COMPACT_ABOVE {
+                let bytes = lines::read(&path)?;
                 let half = bytes.len() / 2;
                 let start =
                     memchr::memchr(b'\n', &bytes[half..]).map_or(half, |end| half + end + 1);

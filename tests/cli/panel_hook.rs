@@ -277,3 +277,21 @@ fn pushes_at_once_pay_once() {
     assert_eq!(remote.id("topic"), repo.id("topic"));
     assert_eq!(remote.id("copy"), repo.id("topic"));
 }
+
+#[test]
+fn a_large_snapshot_is_removed_when_the_review_has_ended() {
+    let sandbox = Sandbox::new();
+    let (repo, _) = sandbox.cloned();
+    for nth in 0..700 {
+        repo.write(format!("many/{nth}.txt"), "text\n");
+    }
+    repo.commit("Write many");
+    repo.git(["push", "-q", "origin", "topic:main"]);
+    repo.commit_file("cart.js", CART);
+    let [ann] = enabled(&repo, ["ann"], "");
+    repo.deep_review([""; 0]).code(0);
+    assert_eq!(ann.asked().len(), 1);
+    // By a process of its own, which ends with it.
+    until("it is removed", || snapshots(&sandbox).is_empty());
+    until_nobody_is_left(&sandbox);
+}

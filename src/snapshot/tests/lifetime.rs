@@ -123,6 +123,26 @@ fn dead_ones_are_swept_and_live_ones_are_not() {
     assert_eq!(names(&cache), ["stranger"]);
 }
 
+#[test]
+fn what_takes_long_to_delete_is_left_to_a_later_sweep() {
+    let fixture = Fixture::new();
+    let head = small(&fixture);
+    let cache = Cache::new();
+    let few = cache.of(&fixture.repo(), head, None);
+    assert!(few.set_aside().unwrap().delete_if_quick().unwrap());
+    assert!(names(&cache).is_empty());
+
+    let many = cache.of(&fixture.repo(), head, None);
+    for nth in 0..600 {
+        put(&many.path.join(format!("dir/more/{nth}")), "");
+    }
+    let path = many.path.clone();
+    assert!(!many.set_aside().unwrap().delete_if_quick().unwrap());
+    assert!(!path.exists(), "it is out of the way");
+    assert_eq!(sweep_at(&cache.place()).unwrap(), 1);
+    assert!(names(&cache).is_empty());
+}
+
 /// Switches the test below on, in a process of its own.
 const HOLD: &str = "DEEP_REVIEW_TEST_HOLD";
 
