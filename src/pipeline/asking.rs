@@ -100,14 +100,71 @@ impl Session {
             return Ok((Answers::default(), None));
         }
         let opened = self.open_snapshot(question, interrupt, turn)?;
-        let answers = match self.ask(question, &unread, &opened) {
+        let mut answers = match self.ask(question, &unread, &opened) {
             Ok(answers) => answers,
             Err(error) => {
                 self.close(opened);
                 return Err(error);
             }
         };
-        Ok((answers, Some(opened)))
+        let opened = self.ask_alone(question, unread, opened, &mut answers);
+        Ok((answers, opened))
+    }
+
+    /// Where the snapshot was changed while several agents read, asks each whose answer that spoiled once more,
+    /// alone and on a new one: whoever did it is named then, and the others are heard. Returns a snapshot that
+    /// nobody has changed.
+    fn ask_alone(
+        &mut self,
+        question: &Question<'_>,
+        unread: Wanted,
+        mut opened: Opened,
+        answers: &mut Answers,
+    ) -> Option<Opened> {
+        let agents = &question.counting.panel.agents;
+        let is_spoiled = |it: &&Silent| it.kind == FailureKind::Tampered;
+        let spoiled = answers.silent.iter().filter(is_spoiled);
+        let spoiled: BTreeSet<String> = spoiled.map(|it| it.agent.clone()).collect();
+        // Whoever ended before the only one has seen nothing changed.
+        let in_doubt = spoiled.len() > 1;
+        for (agent, mut units) in unread {
+            let name = &agents[agent].name;
+            if !in_doubt || !spoiled.contains(name) || opened.interrupt.is_set() {
+                continue;
+            }
+            let counting = question.reading.counting();
+            let spec = agents[agent].spec();
+            let so_far = Remembered {
+                receipts: answers.receipts.clone(),
+            };
+            let so_far = so_far.by_unit();
+            units.retain(|unit| !so_far.has_read(&spec, counting[*unit].key, &|_| false));
+            opened = self.renewed_or_none(question, opened)?;
+            match self.ask(question, &vec![(agent, units)], &opened) {
+                Ok(more) => {
+                    answers
+                        .silent
+                        .retain(|it| it.agent != *name || !is_spoiled(&it));
+                    answers.take_in(more);
+                }
+                Err(error) => self.warn(format!("{name} was not asked again: {error:#}")),
+            }
+        }
+        if spoiled.is_empty() || opened.snapshot.changed().is_none() {
+            return Some(opened);
+        }
+        // The lead is to read what was reviewed.
+        self.renewed_or_none(question, opened)
+    }
+
+    fn renewed_or_none(&mut self, question: &Question<'_>, opened: Opened) -> Option<Opened> {
+        match self.renewed(question, opened) {
+            Ok(renewed) => Some(renewed),
+            Err(error) => {
+                self.warn(format!("nobody else was asked: {error:#}"));
+                None
+            }
+        }
     }
 
     /// Waits until no other process asks about this repository; `None` if interrupted.

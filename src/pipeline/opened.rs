@@ -103,6 +103,41 @@ impl Session {
         interrupt: Interrupt,
         turn: Option<Turn>,
     ) -> Result<Opened> {
+        let (snapshot, shield) = self.build_snapshot(question)?;
+        let before = self.store.spent_on(self.today()).unwrap_or_default();
+        Ok(Opened {
+            snapshot,
+            purse: Purse::new(&self.limits, before),
+            shield,
+            deadline: Instant::now() + self.limits.wall,
+            interrupt,
+            _turn: turn,
+        })
+    }
+
+    /// The same with a new snapshot. What was spent stays spent, and the deadline stays.
+    pub(super) fn renewed(&mut self, question: &Question<'_>, opened: Opened) -> Result<Opened> {
+        let Opened {
+            snapshot: changed,
+            shield: _,
+            purse,
+            deadline,
+            interrupt,
+            _turn,
+        } = opened;
+        self.discard(changed);
+        let (snapshot, shield) = self.build_snapshot(question)?;
+        Ok(Opened {
+            snapshot,
+            shield,
+            purse,
+            deadline,
+            interrupt,
+            _turn,
+        })
+    }
+
+    fn build_snapshot(&mut self, question: &Question<'_>) -> Result<(Snapshot, Shield)> {
         let named = self.named_lead().cloned();
         let of_panel = question.counting.panel.agents.iter();
         let readers: Vec<&Agent> = of_panel.chain(&named).collect();
@@ -143,21 +178,17 @@ impl Session {
         for note in &snapshot.notes {
             self.warn(note.clone());
         }
-        let before = self.store.spent_on(self.today()).unwrap_or_default();
-        Ok(Opened {
-            snapshot,
-            purse: Purse::new(&self.limits, before),
-            shield,
-            deadline: Instant::now() + self.limits.wall,
-            interrupt,
-            _turn: turn,
-        })
+        Ok((snapshot, shield))
     }
 
     /// Takes down what questions about a target shared.
     pub(super) fn close(&mut self, opened: Opened) {
         self.interrupted |= opened.interrupt.is_set();
-        let aside = opened.snapshot.set_aside();
+        self.discard(opened.snapshot);
+    }
+
+    fn discard(&mut self, snapshot: Snapshot) {
+        let aside = snapshot.set_aside();
         match aside.and_then(Aside::delete_if_quick) {
             Ok(true) => {}
             Ok(false) => self.sweep_beside(),

@@ -95,6 +95,19 @@ impl Answers {
         unused(agent, |label| taken.any(|reply| reply.agent == label))
     }
 
+    /// Adds what a further round of questions gave.
+    pub(super) fn take_in(&mut self, mut more: Self) {
+        more.tell_apart_from(&self.reviews);
+        self.receipts.append(&mut more.receipts);
+        self.silent.append(&mut more.silent);
+        self.said.append(&mut more.said);
+        self.reviews.append(&mut more.reviews);
+        self.words.append(&mut more.words);
+        for (agent, spent) in &more.spent {
+            self.add_spent(agent, spent);
+        }
+    }
+
     /// Gives replies another name if it is that of an earlier one, about another target.
     pub(super) fn tell_apart_from(&mut self, earlier: &[Reply]) {
         for reply in self.reviews.iter_mut().chain(&mut self.words) {

@@ -313,12 +313,25 @@ fn read(
     };
     // Nobody is harmed if it goes unheard.
     let _ = tell.send(Word::AskedAgain(ended.seat));
-    // What it said first stands whatever becomes of this.
-    let Ok((second, answer)) = understand(place, room, tell, ended, &again) else {
-        return Ok(());
+    let asked_again = understand(place, room, tell, ended, &again);
+    // What it said first stands whatever becomes of this, but for those that it would be asked about.
+    let mut lost = |why: &str| {
+        for (_, reason) in &mut ended.missing {
+            *reason = format!("asked again: {why}");
+        }
+    };
+    let (second, answer) = match asked_again {
+        Ok(answered) => answered,
+        Err(failure) if failure.kind == FailureKind::NoAnswer => {
+            lost(&failure.why);
+            return Ok(());
+        }
+        // It was not the agent's words: that is told as what it is.
+        Err(failure) => return Err(failure),
     };
     let accounted = verify(&again.expects, &second);
-    if accounted.refused.is_some() {
+    if let Some(why) = accounted.refused {
+        lost(&why);
         return Ok(());
     }
     ended

@@ -94,6 +94,28 @@ fn bob_alone<'s>(repo: &Repo<'s>, script: &str, more: &str) -> (Value, ShellAgen
 }
 
 #[test]
+fn who_changes_the_snapshot_is_named_and_spoils_nobody_elses_answer() {
+    let sandbox = Sandbox::new();
+    let repo = with_files(&sandbox);
+    let [ann, bob] = enabled(&repo, ["ann", "bob"], "");
+    ann.does("echo changed >> cart.js\nanswer");
+    // Who reads with ann ends after her deed; who reads alone sees nothing of it.
+    bob.does("[ \"$n\" -gt 1 ] || until grep -q changed cart.js; do sleep 0.01; done\nanswer");
+    bob.raises("cart.js|2|important|The sum counts prices|return prices.length;");
+    repo.deep_review([""; 0])
+        .code(1)
+        .prints("The sum counts prices")
+        .prints("ann did not answer: the snapshot was changed while it read")
+        .conceals("bob did not answer");
+    assert_eq!((ann.asked().len(), bob.asked().len()), (2, 2));
+    let report = repo.deep_review(["gate", "--format", "json"]).code(1);
+    let missing = &report.json()["targets"][0]["missing"];
+    assert_eq!(missing[0]["agent"], "ann");
+    assert_eq!(missing.as_array().unwrap().len(), 1);
+    nothing_is_left(&sandbox);
+}
+
+#[test]
 fn an_agent_that_says_nothing_has_not_answered() {
     bob_fails(":", "it printed nothing", 1);
 }
