@@ -22,6 +22,7 @@ use crate::process::{self, Interrupt};
 use crate::redact::{self, Redactor};
 use crate::snapshot::{self, Aside, Plan, Redact, Redacted, Snapshot, SnapshotLimits};
 use crate::store::Turn;
+use crate::units::Excludes;
 
 /// The hidden subcommand that removes old snapshots.
 const SWEEP: &str = "sweep";
@@ -47,8 +48,10 @@ pub(super) struct Shield {
     /// For what is neither a file nor a text.
     pub(super) redactor: Redactor,
     redacts: bool,
-    /// What nobody is given, and why.
+    /// What of the change nobody is given, and why.
     kept_back: BTreeMap<RepoPath, String>,
+    /// What nobody is given, changed or not.
+    excludes: Excludes,
 }
 
 impl Shield {
@@ -56,7 +59,11 @@ impl Shield {
     pub(super) fn file(&self, path: &RepoPath, text: &[u8]) -> Redacted {
         let why = match redact::withheld(path) {
             Some(why) if self.redacts => Some(why),
-            _ => self.kept_back.get(path).map(String::as_str),
+            _ => self
+                .kept_back
+                .get(path)
+                .map(String::as_str)
+                .or_else(|| self.excludes.reason(path)),
         };
         match (self.redacts, why) {
             (_, Some(why)) => Redacted::Withheld {
@@ -148,8 +155,13 @@ impl Session {
             .into_iter()
             .map(|file| (file.path, file.why))
             .collect();
+        let settings = &question.in_force.settings;
+        let excludes = [settings.exclude.as_slice(), &settings.withhold].concat();
+        // A pattern that can't be understood excludes nothing; that is complained about elsewhere.
+        let (excludes, _) = Excludes::new(&excludes);
         let shield = Shield {
             kept_back,
+            excludes,
             redactor: Redactor::new(self.store.redaction_key()?),
             // One snapshot serves all: it has secrets only if everybody may see them.
             redacts: readers.iter().any(|agent| agent.redact),

@@ -273,6 +273,32 @@ fn what_only_the_branch_excludes_is_not_sent_and_stays_owed() {
 }
 
 #[test]
+fn what_is_excluded_stands_in_no_snapshot_changed_or_not() {
+    let sandbox = Sandbox::new();
+    let (repo, _) = sandbox.cloned();
+    repo.write(".deep-review.toml", "[review]\nexclude = [\"plans/**\"]\n");
+    repo.write("plans/merger.txt", "we buy the corner shop\n");
+    repo.write("plans/party.txt", "we celebrate in June\n");
+    repo.commit("Plans");
+    repo.git(["push", "-q", "origin", "HEAD:main"]);
+    let [ann] = enabled(&repo, ["ann"], "");
+    ann.does("cp -R . \"$asked/snapshot\"; answer");
+    repo.write("plans/party.txt", "we celebrate in July\n");
+    repo.commit_file("cart.js", CART);
+    repo.deep_review([""; 0]).code(0);
+    assert_eq!(units(&ann.asked()[0]), ["cart.js"]);
+    for text in ["we buy the corner shop", "we celebrate in"] {
+        assert!(!has(&ann.path("asked-1"), text), "{text}");
+    }
+    // The user excludes for all repositories.
+    sandbox.configure(&format!("{}[review]\nexclude = [\"*.md\"]\n", ann.table()));
+    repo.write("notes.md", "we move in autumn\n");
+    repo.commit_file("shop.js", SHOP);
+    repo.deep_review([""; 0]).code(0);
+    assert!(!has(&ann.path("asked-2"), "we move in autumn"));
+}
+
+#[test]
 fn files_of_secrets_are_never_sent() {
     let sandbox = Sandbox::new();
     let (repo, _) = sandbox.cloned();
