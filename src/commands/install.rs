@@ -56,9 +56,10 @@ fn panel(session: &mut Session, ui: &Ui) -> Result<()> {
         question
             .put(Style::Literal, format!("  {:<12} ", agent.name))
             .text(format!("to {}", agent.receiver()))
-            .text(match recommended.contains(&agent.name) {
-                true => "; this repository recommends it",
-                false => "",
+            .text(if recommended.contains(&agent.name) {
+                "; this repository recommends it"
+            } else {
+                ""
             })
             .end();
     }

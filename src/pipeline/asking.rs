@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use super::opened::Opened;
 use super::opinions::Remembered;
 use super::panel::{Answers, Counting, Silent};
-use super::reading::Reading;
+use super::read_units::Reading;
 use super::replies::{Heard, digest};
 use super::seats::{Ended, Place, Wants, seat_all};
 use super::told::Told;

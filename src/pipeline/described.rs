@@ -4,7 +4,7 @@
 use anyhow::Result;
 
 use super::Session;
-use super::reading::Reading;
+use super::read_units::Reading;
 use super::tree::Sides;
 use crate::config::Settings;
 use crate::diff::RepoPath;

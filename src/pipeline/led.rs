@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::joining::{Joined, alone};
 use super::opinions::{Opinions, anchor, grounded, sentences, tree_for};
-use super::reading::Reading;
+use super::read_units::Reading;
 use super::tree::TargetTree;
 use super::{InForce, Session};
 use crate::diff::RepoPath;

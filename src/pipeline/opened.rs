@@ -40,7 +40,7 @@ pub(super) struct Opened {
     /// Whether the user wants to stop.
     pub(super) interrupt: Interrupt,
     /// Nobody else asks meanwhile.
-    _turn: Option<Turn>,
+    turn: Option<Turn>,
 }
 
 /// Takes secrets out of what agents are given, if anybody among them may not see them.
@@ -118,7 +118,7 @@ impl Session {
             shield,
             deadline: Instant::now() + self.limits.wall,
             interrupt,
-            _turn: turn,
+            turn,
         })
     }
 
@@ -130,7 +130,7 @@ impl Session {
             purse,
             deadline,
             interrupt,
-            _turn,
+            turn,
         } = opened;
         self.discard(changed);
         let (snapshot, shield) = self.build_snapshot(question)?;
@@ -140,7 +140,7 @@ impl Session {
             purse,
             deadline,
             interrupt,
-            _turn,
+            turn,
         })
     }
 

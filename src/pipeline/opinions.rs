@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use anyhow::{Context, Result};
 use jiff::Timestamp;
 
-use super::reading::{ReadUnit, Reading, moved};
+use super::read_units::{ReadUnit, Reading};
+use super::reading::moved;
 use super::replies::{Heard, Reply, Unheard, hear, is_named};
 use super::tree::{Sides, TargetTree};
 use super::{Asking, Scope, Session};

@@ -7,7 +7,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::opinions::Remembered;
-use super::reading::{ReadUnit, Reading};
+use super::read_units::{ReadUnit, Reading};
 use super::told::Advice;
 use super::{Reply, Session};
 use crate::agents::{Agent, FailureKind, Spent};

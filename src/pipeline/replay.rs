@@ -11,7 +11,7 @@ use super::gathering::Gathering;
 use super::led::{LeadAnswer, Led, Site};
 use super::opinions::Remembered;
 use super::panel::{Answers, Counting, Panel, Silent};
-use super::reading::Reading;
+use super::read_units::Reading;
 use super::replies::{Heard, digest};
 use super::session::rule_set;
 use super::{Asking, Reply, Seen, Session, joined};

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::opinions::code_of;
-use super::reading::{ReadUnit, Reading};
+use super::read_units::{ReadUnit, Reading};
 use super::tree::TargetTree;
 use crate::diff::RepoPath;
 use crate::finding::RawFinding;

@@ -1,7 +1,7 @@
 //! Leaves to the rules reviewer what a change only puts back: content that the base has had at the same
 //! path before. Finding it is left to `git`; that it is listed and counted like any other, to the report.
 
-use super::reading::Reading;
+use super::read_units::Reading;
 use super::{Scope, Session};
 use crate::owed::Target;
 

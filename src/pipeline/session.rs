@@ -7,7 +7,7 @@ use anyhow::{Context, Result, anyhow};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::reading::Reading;
+use super::read_units::Reading;
 use super::replay::Record;
 use super::replies::Reply;
 use super::{Asking, Scope};
