@@ -4,19 +4,6 @@ use serde_json::Value;
 
 use crate::support::sandbox::{FLAWED, Repo, SOUND, Sandbox};
 
-/// A branch with the flaw in `cart.js`, reviewed; with the finding's id.
-fn flawed(sandbox: &Sandbox) -> (Repo<'_>, String) {
-    let (repo, _) = sandbox.hooked();
-    repo.commit_file("cart.js", FLAWED);
-    repo.deep_review([""; 0]).code(1);
-    let id = id_of(&repo.findings()[0]);
-    (repo, id)
-}
-
-fn id_of(standing: &Value) -> String {
-    standing["finding"]["id"].as_str().unwrap().to_owned()
-}
-
 /// The state of the finding at a path, as a review sees it now.
 fn state(repo: &Repo<'_>, path: &str) -> Value {
     let report = repo.review();
@@ -35,7 +22,7 @@ fn resolve(repo: &Repo<'_>, id: &str, decision: &str) {
 #[test]
 fn changed_code_opens_the_finding_again_and_says_why() {
     let sandbox = Sandbox::new();
-    let (repo, id) = flawed(&sandbox);
+    let (repo, id) = sandbox.flawed();
     resolve(&repo, &id, "accepted-risk");
     repo.commit_file(
         "cart.js",
@@ -56,7 +43,7 @@ fn changed_code_opens_the_finding_again_and_says_why() {
 #[test]
 fn moves_and_line_ends_are_not_material_and_indentation_is() {
     let sandbox = Sandbox::new();
-    let (repo, id) = flawed(&sandbox);
+    let (repo, id) = sandbox.flawed();
     resolve(&repo, &id, "accepted-risk");
     for (text, holds) in [
         (format!("// One.\n\n// Two.\n{FLAWED}"), true),
@@ -74,7 +61,7 @@ fn moves_and_line_ends_are_not_material_and_indentation_is() {
 #[test]
 fn a_second_equal_line_is_another_finding() {
     let sandbox = Sandbox::new();
-    let (repo, id) = flawed(&sandbox);
+    let (repo, id) = sandbox.flawed();
     resolve(&repo, &id, "accepted-risk");
     repo.commit_file(
         "cart.js",
@@ -89,7 +76,7 @@ fn a_second_equal_line_is_another_finding() {
 #[test]
 fn a_moved_file_keeps_its_decision_and_a_copy_does_not() {
     let sandbox = Sandbox::new();
-    let (repo, id) = flawed(&sandbox);
+    let (repo, id) = sandbox.flawed();
     resolve(&repo, &id, "accepted-risk");
     repo.git(["mv", "cart.js", "basket.js"]);
     repo.commit("Move");
@@ -105,7 +92,7 @@ fn a_moved_file_keeps_its_decision_and_a_copy_does_not() {
 #[test]
 fn a_decision_follows_the_code_to_another_branch() {
     let sandbox = Sandbox::new();
-    let (repo, id) = flawed(&sandbox);
+    let (repo, id) = sandbox.flawed();
     resolve(&repo, &id, "accepted-risk");
     repo.git(["checkout", "-q", "-b", "elsewhere", "main"]);
     repo.commit_file("other.md", "Other.\n");
@@ -118,7 +105,7 @@ fn a_decision_follows_the_code_to_another_branch() {
 #[test]
 fn corrected_code_closes_its_finding_by_itself() {
     let sandbox = Sandbox::new();
-    let (repo, id) = flawed(&sandbox);
+    let (repo, id) = sandbox.flawed();
     repo.push(["-q", "origin", "topic"]).code(1);
     repo.commit_file("cart.js", SOUND);
     repo.push(["-q", "origin", "topic"]).code(0).says("PASS");
@@ -151,7 +138,7 @@ fn a_corrected_rule_closes_its_finding_by_itself() {
 #[test]
 fn fixed_is_refused_while_the_code_stands() {
     let sandbox = Sandbox::new();
-    let (repo, id) = flawed(&sandbox);
+    let (repo, id) = sandbox.flawed();
     let said = repo
         .deep_review(["resolve", &id, "--as", "fixed"])
         .code(2)
@@ -181,7 +168,7 @@ fn fixed_is_refused_while_the_code_stands() {
 #[test]
 fn fixed_cannot_be_claimed_from_another_branch() {
     let sandbox = Sandbox::new();
-    let (repo, id) = flawed(&sandbox);
+    let (repo, id) = sandbox.flawed();
     repo.git(["checkout", "-q", "main"]);
     repo.deep_review(["resolve", &id, "--as", "fixed"]);
     repo.push(["-q", "origin", "topic"])

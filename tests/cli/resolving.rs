@@ -1,21 +1,6 @@
 //! Decisions about findings: how they are named, what they need, how long they hold, when they lapse.
 
-use serde_json::Value;
-
-use crate::support::sandbox::{FLAWED, PROGRAM, Repo, Sandbox, read_and_remembered};
-
-/// A branch with the flaw in `cart.js`, reviewed; with the finding's id.
-fn flawed(sandbox: &Sandbox) -> (Repo<'_>, String) {
-    let (repo, _) = sandbox.hooked();
-    repo.commit_file("cart.js", FLAWED);
-    repo.deep_review([""; 0]).code(1);
-    let id = id_of(&repo.findings()[0]);
-    (repo, id)
-}
-
-fn id_of(standing: &Value) -> String {
-    standing["finding"]["id"].as_str().unwrap().to_owned()
-}
+use crate::support::sandbox::{FLAWED, PROGRAM, Repo, Sandbox, id_of, read_and_remembered};
 
 fn resolve(repo: &Repo<'_>, id: &str, decision: &str) {
     repo.deep_review(["resolve", id, "--as", decision, "-m", "because"])
@@ -25,7 +10,7 @@ fn resolve(repo: &Repo<'_>, id: &str, decision: &str) {
 #[test]
 fn a_finding_is_named_by_its_id_its_beginning_or_its_position() {
     let sandbox = Sandbox::new();
-    let (repo, id) = flawed(&sandbox);
+    let (repo, id) = sandbox.flawed();
     for name in [id.as_str(), &id[..3], "I1", "i1"] {
         repo.deep_review(["findings", "show", name])
             .code(0)
@@ -84,7 +69,7 @@ fn a_beginning_that_fits_several_is_refused_with_their_ids() {
 fn every_decision_lets_the_same_push_through_and_reads_nothing() {
     for decision in ["false-positive", "accepted-risk", "wont-fix", "deferred"] {
         let sandbox = Sandbox::new();
-        let (repo, id) = flawed(&sandbox);
+        let (repo, id) = sandbox.flawed();
         repo.push(["-q", "origin", "topic"]).code(1);
         let said = repo
             .deep_review(["resolve", &id, "--as", decision, "-m", "  because  "])
@@ -108,7 +93,7 @@ fn every_decision_lets_the_same_push_through_and_reads_nothing() {
 #[test]
 fn a_decision_needs_a_reason() {
     let sandbox = Sandbox::new();
-    let (repo, id) = flawed(&sandbox);
+    let (repo, id) = sandbox.flawed();
     for decision in ["false-positive", "accepted-risk", "wont-fix", "deferred"] {
         for words in [
             &["resolve", &id, "--as", decision][..],
@@ -134,7 +119,7 @@ fn a_decision_needs_a_reason() {
 #[test]
 fn a_deferral_ends_after_fourteen_days_or_at_the_given_day() {
     let sandbox = Sandbox::new();
-    let (repo, id) = flawed(&sandbox);
+    let (repo, id) = sandbox.flawed();
     let today = jiff::Timestamp::now()
         .to_zoned(jiff::tz::TimeZone::UTC)
         .date();
@@ -252,7 +237,7 @@ fn several_are_resolved_together_or_not_at_all() {
 #[test]
 fn a_reopened_finding_holds_the_push_again() {
     let sandbox = Sandbox::new();
-    let (repo, id) = flawed(&sandbox);
+    let (repo, id) = sandbox.flawed();
     resolve(&repo, &id, "false-positive");
     repo.deep_review(["gate"]).code(0);
     repo.deep_review(["reopen", &id, "-m", "it was right"])
@@ -298,7 +283,7 @@ fn a_duplicate_is_closed_with_its_original_only() {
 #[test]
 fn findings_are_listed_for_this_branch_or_for_all() {
     let sandbox = Sandbox::new();
-    let (repo, id) = flawed(&sandbox);
+    let (repo, id) = sandbox.flawed();
     repo.git(["checkout", "-q", "-b", "second", "main"]);
     repo.commit_file("shop.js", FLAWED);
     repo.deep_review([""; 0]).code(1);
@@ -328,7 +313,7 @@ fn findings_are_listed_for_this_branch_or_for_all() {
 #[test]
 fn a_hostile_reason_stays_a_reason() {
     let sandbox = Sandbox::new();
-    let (repo, id) = flawed(&sandbox);
+    let (repo, id) = sandbox.flawed();
     let reason = "a\nb\r\u{1b}[2J\u{202e}\"}{\u{0}".replace('\u{0}', "");
     repo.call(PROGRAM)
         .args(["resolve", &id, "--as", "wont-fix", "-m", &reason])

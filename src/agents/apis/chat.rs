@@ -4,11 +4,9 @@
 
 use serde_json::{Value, json};
 
-use crate::http::KeyPlace;
-
-use super::Vendor;
 use super::conversation::{Call, Conversation, Heard, Reader, Stop, Turn, number_at, text_of};
 use super::trouble::Trouble;
+use super::{OPENAI, Vendor};
 
 /// Tags in which local models write their thoughts down.
 const THOUGHTS: [(&str, &str); 2] = [("<think>", "</think>"), ("<thinking>", "</thinking>")];
@@ -20,15 +18,7 @@ pub(super) struct Chat;
 
 impl Vendor for Chat {
     fn address(&self) -> &'static str {
-        "https://api.openai.com/v1"
-    }
-
-    fn key_place(&self) -> KeyPlace {
-        KeyPlace::Bearer
-    }
-
-    fn headers(&self) -> &'static [(&'static str, &'static str)] {
-        &[]
+        OPENAI
     }
 
     fn path(&self, _model: &str, _base: &str) -> String {

@@ -23,10 +23,6 @@ impl Vendor for Gemini {
         KeyPlace::Header("x-goog-api-key")
     }
 
-    fn headers(&self) -> &'static [(&'static str, &'static str)] {
-        &[]
-    }
-
     fn path(&self, model: &str, base: &str) -> String {
         let model = model.strip_prefix("models/").unwrap_or(model);
         let has_version = base.ends_with("/v1beta") || base.ends_with("/v1");

@@ -45,14 +45,21 @@ const PROBE: Duration = Duration::from_secs(20);
 /// The first wait before it is tried again.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 
+/// Where the vendor of two of these APIs is.
+const OPENAI: &str = "https://api.openai.com/v1";
+
 /// What differs between vendors.
 trait Vendor {
     /// Where it is, if the user names no other place.
     fn address(&self) -> &'static str;
     /// How it wants its key.
-    fn key_place(&self) -> KeyPlace;
+    fn key_place(&self) -> KeyPlace {
+        KeyPlace::Bearer
+    }
     /// Headers of every request, in lower case.
-    fn headers(&self) -> &'static [(&'static str, &'static str)];
+    fn headers(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
     /// What follows the endpoint, whose path is `base`.
     fn path(&self, model: &str, base: &str) -> String;
     /// The body of the request for the next turn.

@@ -3,26 +3,16 @@
 
 use serde_json::{Value, json};
 
-use crate::http::KeyPlace;
-
-use super::Vendor;
 use super::conversation::{Call, Conversation, Heard, Reader, Stop, Turn, number_at, text_of};
 use super::trouble::Trouble;
+use super::{OPENAI, Vendor};
 
 /// The Responses API.
 pub(super) struct Responses;
 
 impl Vendor for Responses {
     fn address(&self) -> &'static str {
-        "https://api.openai.com/v1"
-    }
-
-    fn key_place(&self) -> KeyPlace {
-        KeyPlace::Bearer
-    }
-
-    fn headers(&self) -> &'static [(&'static str, &'static str)] {
-        &[]
+        OPENAI
     }
 
     fn path(&self, _model: &str, _base: &str) -> String {

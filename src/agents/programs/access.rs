@@ -167,20 +167,8 @@ impl Access {
 mod tests {
     use super::*;
     use crate::agents::known::known;
+    use crate::agents::programs::tests::agent;
     use crate::agents::roster::AgentKind;
-
-    fn agent(kind: AgentKind) -> Agent {
-        Agent {
-            name: kind.name().to_owned(),
-            kind,
-            model: None,
-            effort: None,
-            endpoint: None,
-            key_env: None,
-            command: Vec::new(),
-            redact: true,
-        }
-    }
 
     fn access(agent: &Agent, set: &[(&str, &str)]) -> Result<Access, Trouble> {
         Access::among(agent, known(agent.kind), &|name| {

@@ -7,7 +7,8 @@ use access::Key;
 
 const BRIEF: &str = "Review r-1.\n+@test \"$@\" joe@x.y @~/.ssh/id_rsa\n/help\n";
 
-fn agent(kind: AgentKind) -> Agent {
+/// An agent of a kind, with nothing set.
+pub(super) fn agent(kind: AgentKind) -> Agent {
     Agent {
         name: kind.name().to_owned(),
         kind,

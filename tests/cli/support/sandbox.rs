@@ -139,6 +139,15 @@ impl Sandbox {
         (repo, remote)
     }
 
+    /// A branch with the flaw in `cart.js`, reviewed; with the finding's id.
+    pub(crate) fn flawed(&self) -> (Repo<'_>, String) {
+        let (repo, _) = self.hooked();
+        repo.commit_file("cart.js", FLAWED);
+        repo.deep_review([""; 0]).code(1);
+        let id = id_of(&repo.findings()[0]);
+        (repo, id)
+    }
+
     /// As [`Sandbox::hooked`], without the hook.
     pub(crate) fn cloned(&self) -> (Repo<'_>, Repo<'_>) {
         let remote = self.bare("remote.git");
@@ -302,6 +311,11 @@ impl Repo<'_> {
             .args(["hook", "pre-push", "--", remote, url])
             .input(lines)
     }
+}
+
+/// The id of a finding as it is listed.
+pub(crate) fn id_of(standing: &Value) -> String {
+    standing["finding"]["id"].as_str().unwrap().to_owned()
 }
 
 /// Writes a file with its directories.

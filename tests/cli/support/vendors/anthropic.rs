@@ -37,14 +37,10 @@ pub(super) fn heard(body: &Value) -> Heard {
 }
 
 fn stop_reason(turn: &Turn) -> &'static str {
-    let calls = turn
-        .says
-        .iter()
-        .any(|said| matches!(said, Said::Call { .. }));
     match turn.stop {
         Stop::Length => "max_tokens",
         Stop::Refusal => "refusal",
-        Stop::Done if calls => "tool_use",
+        Stop::Done if turn.has_calls() => "tool_use",
         Stop::Done => "end_turn",
     }
 }

@@ -37,14 +37,10 @@ pub(super) fn heard(body: &Value) -> Heard {
 }
 
 fn finish_reason(turn: &Turn) -> &'static str {
-    let calls = turn
-        .says
-        .iter()
-        .any(|said| matches!(said, Said::Call { .. }));
     match turn.stop {
         Stop::Length => "length",
         Stop::Refusal => "content_filter",
-        Stop::Done if calls => "tool_calls",
+        Stop::Done if turn.has_calls() => "tool_calls",
         Stop::Done => "stop",
     }
 }

@@ -89,6 +89,13 @@ impl Turn {
         }
     }
 
+    /// True if it calls a tool.
+    pub(crate) fn has_calls(&self) -> bool {
+        self.says
+            .iter()
+            .any(|said| matches!(said, Said::Call { .. }))
+    }
+
     /// Calls of tools.
     pub(crate) fn calls(calls: Vec<Said>) -> Self {
         Self {
