@@ -281,6 +281,15 @@ impl Finding {
         !self.voices.members.is_empty() && self.voices.members.iter().all(|raw| raw.agent != RULES)
     }
 
+    /// The raw finding in whose words it is told; the first, if the lead gave it words of its own.
+    pub(crate) fn teller(&self) -> Option<&RawFinding> {
+        let members = &self.voices.members;
+        let teller = members
+            .iter()
+            .find(|raw| raw.title.trim() == self.title.trim());
+        teller.or(members.first())
+    }
+
     /// What it says, in the words of all who raised it.
     pub(crate) fn wordings(&self) -> Vec<Wording> {
         let own = Wording::new(&self.title, &self.body);

@@ -56,6 +56,7 @@ pub(crate) fn finding_page(standing: &Standing, changed: Option<&str>, width: us
     page.put(Style::Faint, "  state ")
         .text(state_words(&standing.state))
         .end();
+    voices::when(&mut page, finding, width);
     voices::members(&mut page, finding, width);
     page.end()
         .prose(Style::Plain, 2, width.min(100), &finding.body);

@@ -22,6 +22,7 @@ mod json;
 mod listing;
 mod markdown;
 mod narrative;
+mod prose;
 mod retro;
 #[cfg(test)]
 mod sample;

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::listing::{place, said_by, short, state_words, style_of};
-use super::{Report, Standing, TargetReport, UnitReport, contested, voices};
+use super::{Report, Standing, TargetReport, UnitReport, contested, prose, voices};
 use crate::finding::{RULES, Severity};
 use crate::gate::{NotReviewed, Verdict};
 use crate::ledger::State;
@@ -31,6 +31,7 @@ pub(crate) fn review_page(report: &Report, width: usize) -> Page {
             .text(format!(": {}", nothing.why))
             .end();
     }
+    prose::summary(&mut page, report, width);
     let findings = report.findings();
     for severity in Severity::WORST_FIRST {
         let of_severity: Vec<&Standing> = findings
@@ -70,6 +71,7 @@ pub(crate) fn review_page(report: &Report, width: usize) -> Page {
         }
     }
     voices::aside(&mut page, report, width);
+    prose::notes(&mut page, report, width);
     page.end();
     if report.files().next().is_some() {
         coverage(&mut page, report, width);
@@ -190,6 +192,9 @@ fn finding_entry(page: &mut Page, standing: &Standing, width: usize) {
     let explanation = first_paragraph(&finding.body);
     if explanation != finding.title {
         page.prose(Style::Plain, 6, width.min(100), &explanation);
+    }
+    if finding.severity >= Severity::Important {
+        voices::when(page, finding, width);
     }
     voices::evidence(page, finding, width);
     contested::word(page, finding, width);

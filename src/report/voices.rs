@@ -2,7 +2,7 @@
 //! came of the rest. Pure: values in, lines out.
 
 use super::{MaybeSame, Observation, Report};
-use crate::finding::{Finding, Location, Member};
+use crate::finding::{Finding, FindingId, Location, Member};
 use crate::page::{Page, Style, cut};
 
 /// How many entries of a list are shown; the JSON has all.
@@ -21,6 +21,21 @@ pub(super) fn evidence(page: &mut Page, finding: &Finding, width: usize) {
         };
         let words = format!("{}: {}", check.agent, check.sentences.join("; "));
         page.prose(style, 6, width.min(100), &words);
+    }
+}
+
+/// When it bites and what then happens, in the words of the agent that tells it.
+pub(super) fn when(page: &mut Page, finding: &Finding, width: usize) {
+    let Some(raw) = finding.teller() else {
+        return;
+    };
+    for (word, said) in [("when", &raw.trigger), ("then", &raw.outcome)] {
+        let said = said.as_deref().unwrap_or_default();
+        let words: Vec<&str> = said.split_whitespace().collect();
+        if !words.is_empty() {
+            let text = format!("{word} {}", words.join(" "));
+            page.prose(Style::Plain, 6, width.min(100), &text);
+        }
     }
 }
 
@@ -73,12 +88,13 @@ pub(super) fn aside(page: &mut Page, report: &Report, width: usize) {
         }
         more(page, report.observations.len());
     }
-    if !report.maybe_same.is_empty() {
+    let alike = in_doubt(report);
+    if !alike.is_empty() {
         page.end().line(Style::Strong, "Perhaps the same");
-        for pair in report.maybe_same.iter().take(LISTED) {
+        for pair in alike.iter().take(LISTED) {
             maybe_same(page, pair, width);
         }
-        more(page, report.maybe_same.len());
+        more(page, alike.len());
     }
     if !report.moved.is_empty() {
         page.end()
@@ -115,6 +131,18 @@ pub(super) fn aside(page: &mut Page, report: &Report, width: usize) {
                 .end();
         }
     }
+}
+
+/// Findings that may be the same, and of which no lead that saw both said anything.
+fn in_doubt(report: &Report) -> Vec<&MaybeSame> {
+    let led = |id: &FindingId| {
+        let mut findings = report.findings().into_iter();
+        findings.any(|it| it.finding.id == *id && it.finding.voices.lead.is_some())
+    };
+    let pairs = report.maybe_same.iter();
+    pairs
+        .filter(|pair| !pair.findings.iter().flatten().any(led))
+        .collect()
 }
 
 /// The agents besides the rules reviewer that read something.

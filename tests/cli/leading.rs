@@ -120,6 +120,10 @@ fn the_lead_drops_what_another_raised_and_not_its_own() {
 fn the_prose_stands_in_the_report_and_its_numbers_do_not() {
     let sandbox = Sandbox::new();
     let (repo, [ann, _]) = with_two(&sandbox, FIRST_LEADS);
+    let page = repo.deep_review([""; 0]).code(1);
+    let page = page.prints("It adds a cart.").prints("An empty cart. (I1)");
+    page.prints("when a cart with two prices")
+        .prints("then the customer pays the wrong sum");
     let text = repo.deep_review(["--format", "markdown"]).code(1).stdout;
     for words in [
         "It adds a cart.",

@@ -202,6 +202,8 @@ fn the_report_is_written_anew() {
     repo.call(PROGRAM).run().code(1);
     let markdown = repo.deep_review(["report", "--format", "markdown"]).code(0);
     fs::write(place().join("report.md"), &markdown.stdout).unwrap();
+    let terminal = repo.deep_review(["report"]).code(0);
+    fs::write(place().join("report.txt"), &terminal.stdout).unwrap();
     let json = repo.deep_review(["report", "--format", "json"]).code(0);
     fs::write(place().join("report.json"), &json.stdout).unwrap();
     let id = json.json()["id"].as_str().unwrap().to_owned();

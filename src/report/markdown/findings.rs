@@ -162,11 +162,7 @@ fn without_quote(body: &str, quote: Option<&str>) -> String {
 
 /// When it bites and what then happens, in the words of the agent that tells it.
 fn when(finding: &Finding) -> Option<String> {
-    let members = &finding.voices.members;
-    let teller = members
-        .iter()
-        .find(|raw| raw.title.trim() == finding.title.trim());
-    let raw = teller.or(members.first())?;
+    let raw = finding.teller()?;
     let said =
         |text: &Option<String>| Some(line(text.as_deref()?.trim())).filter(|it| !it.is_empty());
     let lines = [("When", said(&raw.trigger)), ("Then", said(&raw.outcome))]
