@@ -6,6 +6,7 @@ use minijinja::context;
 use super::boundary::Boundary;
 use super::family::Family;
 use super::input::{BriefUnit, Input, check_ids};
+use super::lead::{LEAD_SCHEMA, NARRATIVE_SCHEMA};
 use super::{
     ANSWER_SCHEMA, Brief, BriefError, MOST_INLINE, account, answer_form, change, finished, render,
 };
@@ -42,8 +43,10 @@ pub(crate) fn re_ask(
 /// An answer that is asked for in another form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Repair<'r> {
-    /// The run id of the brief it answered.
+    /// The run id of the brief it answered, or that of a batch or a report for the lead.
     pub(crate) run: &'r str,
+    /// What its answer is to be like.
+    pub(crate) form: Form,
     /// 128 random bits in hexadecimal digits.
     pub(crate) nonce: &'r str,
     /// Who answered.
@@ -52,6 +55,33 @@ pub(crate) struct Repair<'r> {
     pub(crate) answer: &'r str,
     /// What is wrong with it: the place in it and what was expected.
     pub(crate) error: &'r str,
+}
+
+/// The form of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Form {
+    /// The property that repeats the id of the question.
+    pub(crate) id: &'static str,
+    /// Its JSON schema.
+    pub(crate) schema: &'static str,
+}
+
+impl Form {
+    /// That of a review.
+    pub(crate) const REVIEW: Self = Self {
+        id: "review",
+        schema: ANSWER_SCHEMA,
+    };
+    /// That of the lead's word about findings.
+    pub(crate) const VERDICTS: Self = Self {
+        id: "batch",
+        schema: LEAD_SCHEMA,
+    };
+    /// That of the lead's prose.
+    pub(crate) const NARRATIVE: Self = Self {
+        id: "report",
+        schema: NARRATIVE_SCHEMA,
+    };
 }
 
 /// Asks for the same content in the right form. What the answer must account for does not change.
@@ -64,7 +94,8 @@ pub(crate) fn repair(asked: Repair<'_>) -> Result<Brief, BriefError> {
         context! {
             answer,
             run => asked.run,
-            schema => ANSWER_SCHEMA.trim_end(),
+            name => asked.form.id,
+            schema => asked.form.schema.trim_end(),
         },
     );
     finished(text, 0, Vec::new(), &boundary, asked.family)

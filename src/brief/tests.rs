@@ -5,7 +5,7 @@ mod schemas;
 mod texts;
 
 use super::account::EchoRule;
-use super::again::{Repair, re_ask, repair};
+use super::again::{Form, Repair, re_ask, repair};
 use super::input::{
     Author, BriefUnit, Context, ContextRule, Earlier, EarlierState, Excluded, OtherUnit, Prose,
     SnapshotFacts, UnitKind,
@@ -187,6 +187,7 @@ fn other_briefs_as_an_agent_gets_them() {
             .text
     );
     let asked = Repair {
+        form: Form::REVIEW,
         run: "r-7f3a",
         nonce: NONCE,
         family: Family::Codex,

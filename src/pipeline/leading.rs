@@ -16,7 +16,8 @@ use super::tree::Sides;
 use super::{Asking, Reply, Session};
 use crate::agents::Agent;
 use crate::brief;
-use crate::brief::lead::{Cluster, LEAD_SCHEMA, LeadInput, MOST_CLUSTERS, lead_brief};
+use crate::brief::again::Form;
+use crate::brief::lead::{Cluster, LeadInput, MOST_CLUSTERS, lead_brief};
 use crate::diff::RepoPath;
 use crate::finding::{Finding, Location, RawFinding};
 use crate::parse::verdicts::read_verdicts;
@@ -202,7 +203,8 @@ impl Session {
                 nonce: &nonce,
                 family: family(agent.kind),
                 wants: Wants::Lead {
-                    schema: LEAD_SCHEMA,
+                    form: Form::VERDICTS,
+                    id: id.clone(),
                     check: Box::new(move |text| {
                         read_verdicts(text, &id, &clusters).map(|read| read.added.len())
                     }),

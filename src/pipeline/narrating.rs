@@ -11,7 +11,8 @@ use super::panel::Answers;
 use super::seats::{Ended, Place, Wants, seat_all};
 use super::{Asking, Reply, Session};
 use crate::agents::Agent;
-use crate::brief::lead::{NARRATIVE_SCHEMA, NarrativeInput, narrative_brief};
+use crate::brief::again::Form;
+use crate::brief::lead::{NarrativeInput, narrative_brief};
 use crate::diff::RepoPath;
 use crate::parse::Sections;
 use crate::parse::verdicts::{KnownIds, ProposalAction, ProposalTarget, read_narrative};
@@ -137,7 +138,8 @@ impl Session {
             nonce: &nonce,
             family: family(agent.kind),
             wants: Wants::Lead {
-                schema: NARRATIVE_SCHEMA,
+                form: Form::NARRATIVE,
+                id: report.clone(),
                 check: Box::new(move |text| read_narrative(text, &id, refers.known()).map(|_| 0)),
             },
             home: opened

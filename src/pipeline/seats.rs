@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use super::purse::Purse;
 use crate::agents::{self, Agent, Answer, Ask, Event, Failure, FailureKind, Spent};
 use crate::brief::account::verify;
-use crate::brief::again::{Repair, repair};
+use crate::brief::again::{Form, Repair, repair};
 use crate::brief::family::Family;
 use crate::brief::{self, Brief};
 use crate::parse::{self, ParsedReview, Status};
@@ -45,8 +45,10 @@ pub(super) enum Wants<'a> {
     Review(Again<'a>),
     /// The word of the lead.
     Lead {
-        /// The JSON schema of its answer.
-        schema: &'static str,
+        /// What its answer is to be like.
+        form: Form,
+        /// The id that it has to repeat.
+        id: String,
         /// How many findings an answer adds, or why it can't be read.
         check: Check<'a>,
     },
@@ -258,7 +260,7 @@ fn work(seat: usize, place: &Place<'_>, room: &Room<'_>, tell: &Sender<Word>) ->
     };
     let worked = match &place.wants {
         Wants::Review(again) => read(place, again, room, tell, &mut ended),
-        Wants::Lead { check, .. } => lead(place, check, room, tell, &mut ended),
+        Wants::Lead { form, id, check } => lead(place, (*form, id), check, room, tell, &mut ended),
     };
     if let Err(failure) = worked {
         ended.failure = Some(failure);
@@ -266,22 +268,42 @@ fn work(seat: usize, place: &Place<'_>, room: &Room<'_>, tell: &Sender<Word>) ->
     ended
 }
 
-/// Asks for the word of the lead. It is not asked again for another form: the review has its findings
-/// without it.
+/// Asks for the word of the lead, and once for the right form if it can't be read.
 fn lead(
     place: &Place<'_>,
+    (form, run): (Form, &str),
     check: &Check<'_>,
     room: &Room<'_>,
     tell: &Sender<Word>,
     ended: &mut Ended,
 ) -> Result<(), Failure> {
     let answer = put(place, room, tell, ended, &place.brief)?;
-    match check(&answer.text) {
+    let error = match check(&answer.text) {
         Ok(findings) => {
             ended.words = Some((answer.text, findings));
+            return Ok(());
+        }
+        Err(why) => why,
+    };
+    let asked = Repair {
+        run,
+        form,
+        nonce: place.nonce,
+        family: place.family,
+        answer: &answer.text,
+        error: &error,
+    };
+    let Ok(repair) = repair(asked) else {
+        return Err(no_answer(error, answer.transcript));
+    };
+    let _ = tell.send(Word::AskedAgain(ended.seat));
+    let second = put(place, room, tell, ended, &repair)?;
+    match check(&second.text) {
+        Ok(findings) => {
+            ended.words = Some((second.text, findings));
             Ok(())
         }
-        Err(why) => Err(no_answer(why, answer.transcript)),
+        Err(why) => Err(no_answer(why, second.transcript)),
     }
 }
 
@@ -360,6 +382,7 @@ fn understand(
     };
     let asked = Repair {
         run: &brief.expects.review,
+        form: Form::REVIEW,
         nonce: place.nonce,
         family: place.family,
         answer: &answer.text,
@@ -422,7 +445,7 @@ fn put(
         static_prefix: brief.static_prefix_len,
         schema: Some(match place.wants {
             Wants::Review(_) => brief::ANSWER_SCHEMA,
-            Wants::Lead { schema, .. } => schema,
+            Wants::Lead { form, .. } => form.schema,
         }),
         snapshot: &room.snapshot.path,
         home: &place.home,

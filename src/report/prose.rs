@@ -63,25 +63,25 @@ pub(super) fn notes(page: &mut Page, report: &Report, width: usize) {
         NoteSort::Strength => format!("strength: {}", note.text),
     });
     list("Design", design.collect());
-    let texts = |text: &String, at: &String| match at.trim() {
+    let with_place = |text: &String, at: &String| match at.trim() {
         "" => text.clone(),
         at => format!("{text} ({at})"),
     };
     let tests = narrative.tests.iter();
-    let tests = tests.map(|note| texts(&note.text, &note.ids.join(", ")));
+    let tests = tests.map(|note| with_place(&note.text, &note.ids.join(", ")));
     list("Tests", tests.collect());
     let docs = narrative.docs.iter();
-    let docs = docs.map(|note| texts(&note.text, &note.path));
+    let docs = docs.map(|note| with_place(&note.text, &note.path));
     list("Documentation", docs.collect());
     let commits = narrative.commits.iter();
     let commits = commits.map(|note| format!("{}: {}", note.sha, note.text));
     list("Commits", commits.collect());
     let limitations = narrative.limitations.iter();
-    let limitations = limitations.map(|note| texts(&note.text, &note.path));
+    let limitations = limitations.map(|note| with_place(&note.text, &note.path));
     list("Acknowledged limitations", limitations.collect());
     let added = narrative.proposals.iter();
     let added = added.filter(|it| it.action == ProposalAction::Add);
-    let proposals = added.map(|it| texts(&it.text, &it.path));
+    let proposals = added.map(|it| with_place(&it.text, &it.path));
     list(
         "Proposed for the context document (deep-review rules proposals)",
         proposals.collect(),

@@ -117,6 +117,26 @@ fn the_lead_drops_what_another_raised_and_not_its_own() {
 }
 
 #[test]
+fn a_lead_whose_answer_cannot_be_read_is_asked_for_its_form_once() {
+    let sandbox = Sandbox::new();
+    let (repo, [ann, _]) = with_two(&sandbox, FIRST_LEADS);
+    ann.does(
+        "case $(asked_to) in
+        verify) verdicts drop misread 'the caller checks it' >\"$own/whole\"; head -c 90 \"$own/whole\" ;;
+        report) prose ;;
+        *) if grep -q 'the form of your answer' \"$asked/brief\"; then cat \"$own/whole\"; else answer; fi ;;
+        esac",
+    );
+    repo.deep_review([""; 0])
+        .code(1)
+        .prints("the caller checks it")
+        .conceals("did not check");
+    let mended = briefs(&ann, "# Review brief: the form of your answer");
+    assert_eq!(mended.len(), 1);
+    assert!(mended[0].contains("`batch` is `b-") && mended[0].contains("\"clusters\""));
+}
+
+#[test]
 fn the_prose_stands_in_the_report_and_its_numbers_do_not() {
     let sandbox = Sandbox::new();
     let (repo, [ann, _]) = with_two(&sandbox, FIRST_LEADS);
