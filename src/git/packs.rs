@@ -4,6 +4,7 @@
 //!
 //! The format of an index is that of gitformat-pack, version 2; packs themselves are decoded by gix.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::cmp::Ordering;
 use std::fs::File;
@@ -23,8 +24,11 @@ use super::bases::Bases;
 
 /// With more packs than that, looking into one after the other is no gain.
 const MOST_PACKS: usize = 24;
-/// Objects after which a mapped index is the better way, as it needs no system call for each.
-const FEW: usize = 400;
+/// Objects after which ids are kept, or for large packs gix is the better way, as reading from the index
+/// takes a system call each time.
+const FEW: usize = 200;
+/// Packs with no more objects than this in all have their indices kept, in 8 MB at most for SHA-1.
+const KEPT: u64 = 1 << 18;
 /// Bytes that decoding one object may take here, deltas and all; gix has no such limit.
 const LARGEST: usize = 16 << 20;
 /// How an index of version 2 begins.
@@ -42,7 +46,10 @@ pub(in crate::git) struct Packs {
     /// Whether any loose object has this first byte, when names were first made unique.
     has_loose: OnceLock<Box<[bool; 256]>>,
     hash: gix::hash::Kind,
+    /// How often objects were asked for.
     asked: AtomicUsize,
+    /// Whether all indices are small enough to be kept.
+    are_small: OnceLock<bool>,
     /// The pack that had the last object.
     last: AtomicUsize,
 }
@@ -69,6 +76,8 @@ struct Index {
     id_len: u32,
     /// Where the checksums at the end begin.
     end: u64,
+    /// What stands from the ids to the offsets, if it is kept.
+    kept: OnceLock<Option<Vec<u8>>>,
 }
 
 impl Packs {
@@ -111,13 +120,24 @@ impl Packs {
             has_loose: OnceLock::new(),
             hash,
             asked: AtomicUsize::new(0),
+            are_small: OnceLock::new(),
             last: AtomicUsize::new(0),
         })
     }
 
-    /// True while so few objects were asked for that this is the quick way.
+    /// True while this is the quick way: if the indices are small, or few objects were asked for.
     pub(in crate::git) fn pays(&self) -> bool {
-        self.all.len() <= 2 || self.asked.fetch_add(1, Memory::Relaxed) < FEW
+        self.asked.fetch_add(1, Memory::Relaxed) < FEW || self.are_small()
+    }
+
+    fn are_small(&self) -> bool {
+        let small = || self.count().is_some_and(|count| count <= KEPT);
+        *self.are_small.get_or_init(small)
+    }
+
+    /// Whether what is read of an index is kept for the next time.
+    fn keeps(&self) -> bool {
+        self.asked.load(Memory::Relaxed) >= FEW && self.are_small()
     }
 
     /// Puts the content of an object into `buffer`, without looking whether it fits the id; `None` if
@@ -249,7 +269,12 @@ impl Packs {
         let others = (0..self.all.len()).filter(|nth| *nth != last);
         for nth in (last..self.all.len()).take(1).chain(others) {
             let index = self.all[nth].index(self.hash);
-            let place = index.and_then(|index| index.offset(index.locate(id.as_bytes())?));
+            let place = index.and_then(|index| {
+                if self.keeps() {
+                    index.keep();
+                }
+                index.offset(index.locate(id.as_bytes())?)
+            });
             if let Some(offset) = place {
                 self.last.store(nth, Memory::Relaxed);
                 *found = Some((id.to_owned(), nth, offset));
@@ -307,6 +332,7 @@ impl Index {
             file,
             counts: all,
             id_len,
+            kept: OnceLock::new(),
         };
         let fits = index.long_offsets_at() <= index.end;
         (signature == SIGNATURE && index.counts.is_sorted() && fits).then_some(index)
@@ -328,6 +354,27 @@ impl Index {
         start..self.counts[usize::from(first)]
     }
 
+    /// Reads what all later questions are about.
+    fn keep(&self) {
+        self.kept.get_or_init(|| {
+            let len = usize::try_from(self.long_offsets_at() - IDS_AT).ok()?;
+            let mut all = vec![0; len];
+            read_at(&self.file, &mut all, IDS_AT).ok()?;
+            Some(all)
+        });
+    }
+
+    /// Bytes of the file, from behind the counts to before the long offsets.
+    fn bytes(&self, at: u64, len: usize) -> Option<Cow<'_, [u8]>> {
+        if let Some(Some(kept)) = self.kept.get() {
+            let at = usize::try_from(at - IDS_AT).ok()?;
+            return kept.get(at..at + len).map(Cow::Borrowed);
+        }
+        let mut bytes = vec![0; len];
+        read_at(&self.file, &mut bytes, at).ok()?;
+        Some(Cow::Owned(bytes))
+    }
+
     /// The position of an id; `None` if it is not here, or the file can't be read.
     fn locate(&self, id: &[u8]) -> Option<u32> {
         self.window(id)?.found.ok()
@@ -344,7 +391,7 @@ impl Index {
         let read = |at: Option<u32>| match at {
             Some(at) => window
                 .id(at, id.len())
-                .or_else(|| self.ids(at..at + 1))
+                .or_else(|| Some(self.ids(at..at + 1)?.into_owned()))
                 .map(Some),
             None => Some(None),
         };
@@ -352,7 +399,7 @@ impl Index {
     }
 
     /// Looks for an id; `None` if the file can't be read.
-    fn window(&self, id: &[u8]) -> Option<Window> {
+    fn window(&self, id: &[u8]) -> Option<Window<'_>> {
         let mut range = self.bucket(*id.first()?);
         let share = u32::from_be_bytes(*id.get(1..)?.first_chunk()?);
         let mut guess = range.start + scaled(range.len(), share)?;
@@ -376,25 +423,21 @@ impl Index {
         }
         Some(Window {
             start: range.start,
-            ids: Vec::new(),
+            ids: Cow::Borrowed(&[]),
             found: Err(range.start),
         })
     }
 
     /// The ids at these positions, one behind the other.
-    fn ids(&self, range: Range<u32>) -> Option<Vec<u8>> {
-        let mut ids = vec![0; range.len() * self.id_len as usize];
+    fn ids(&self, range: Range<u32>) -> Option<Cow<'_, [u8]>> {
         let at = IDS_AT + u64::from(range.start) * u64::from(self.id_len);
-        read_at(&self.file, &mut ids, at).ok()?;
-        Some(ids)
+        self.bytes(at, range.len() * self.id_len as usize)
     }
 
     /// Where in the pack the object at a position stands.
     fn offset(&self, position: u32) -> Option<u64> {
-        let mut short = [0; 4];
         let at = self.ids_end() + (u64::from(self.counts[255]) + u64::from(position)) * 4;
-        read_at(&self.file, &mut short, at).ok()?;
-        let short = u32::from_be_bytes(short);
+        let short = u32::from_be_bytes(*self.bytes(at, 4)?.first_chunk()?);
         let Some(nth) = short.checked_sub(1 << 31) else {
             return Some(u64::from(short));
         };
@@ -409,14 +452,14 @@ impl Index {
 }
 
 /// Some ids of an index, with the wanted one or where it would have to be.
-struct Window {
+struct Window<'i> {
     start: u32,
-    ids: Vec<u8>,
+    ids: Cow<'i, [u8]>,
     /// Positions in the index.
     found: Result<u32, u32>,
 }
 
-impl Window {
+impl Window<'_> {
     /// The id at a position, if it is among these.
     fn id(&self, at: u32, len: usize) -> Option<Vec<u8>> {
         let from = at.checked_sub(self.start)? as usize * len;
@@ -596,6 +639,9 @@ mod tests {
             let index = Index::open(file.path(), 20).unwrap();
             for (nth, id) in ids.iter().enumerate().step_by(7) {
                 let position = u32::try_from(nth).unwrap();
+                if nth > ids.len() / 2 {
+                    index.keep();
+                }
                 assert_eq!(index.locate(id), Some(position));
                 assert_eq!(index.offset(position), Some(u64::from(position) * 100));
                 let around = index.around(id).unwrap();
@@ -631,6 +677,9 @@ mod tests {
             let mut file = tempfile::NamedTempFile::new().unwrap();
             file.write_all(&bad).unwrap();
             if let Some(index) = Index::open(file.path(), 20) {
+                if random.below(2) == 0 {
+                    index.keep();
+                }
                 let position = index.locate(&ids[random.below(256)]);
                 // Nothing panics, and no search goes on for ever.
                 position.and_then(|position| index.offset(position));
