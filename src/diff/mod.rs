@@ -85,9 +85,13 @@ impl Oid {
 
 impl fmt::Display for Oid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.as_bytes()
-            .iter()
-            .try_for_each(|byte| write!(f, "{byte:02x}"))
+        let mut hex = [0; 64];
+        let digit = |half: u8| b"0123456789abcdef"[usize::from(half)];
+        for (two, byte) in hex.chunks_exact_mut(2).zip(self.as_bytes()) {
+            two.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+        }
+        let hex = &hex[..2 * self.as_bytes().len()];
+        f.write_str(std::str::from_utf8(hex).expect("digits are ASCII"))
     }
 }
 

@@ -1,10 +1,13 @@
 //! How many digits of an object id `git diff` prints. It reads pack indices and names, no content.
 
+use std::sync::Arc;
+
 use gix::odb::store::prefix::disambiguate::Candidate;
 
 use crate::diff::Oid;
 
 use super::objects::{harden, native};
+use super::packs::Packs;
 
 /// Git's shortest automatic abbreviation.
 const SHORTEST: usize = 7;
@@ -12,22 +15,31 @@ const SHORTEST: usize = 7;
 /// The abbreviation of one repository, as one thread uses it.
 pub(in crate::git) struct Abbreviation {
     handle: gix::OdbHandle,
+    packs: Option<Arc<Packs>>,
     base: usize,
     full: usize,
 }
 
 impl Abbreviation {
-    /// Reads `core.abbrev`, or else guesses from the number of packed objects as Git does.
-    pub(in crate::git) fn of(repo: &gix::Repository) -> Self {
+    /// Reads `core.abbrev`, or else guesses from the number of packed objects as Git does. `packs` are
+    /// for a few ids.
+    pub(in crate::git) fn of(repo: &gix::Repository, packs: Option<Arc<Packs>>) -> Self {
         let mut handle = repo.objects.clone();
         harden(&mut handle);
         let full = repo.object_hash().len_in_hex();
         let base = configured(repo, full).unwrap_or_else(|| {
-            let packed = handle.packed_object_count().unwrap_or_default();
+            let packed = packs.as_deref().and_then(Packs::count);
+            let packed = packed.or_else(|| handle.packed_object_count().ok());
+            let packed = packed.unwrap_or_default();
             let bits = u64::BITS - packed.leading_zeros();
             (bits.div_ceil(2) as usize).max(SHORTEST)
         });
-        Self { handle, base, full }
+        Self {
+            handle,
+            packs,
+            base,
+            full,
+        }
     }
 
     /// The digits from which the search for a unique prefix starts.
@@ -39,6 +51,10 @@ impl Abbreviation {
     pub(in crate::git) fn digits(&self, id: &Oid) -> usize {
         if self.base >= self.full {
             return self.full;
+        }
+        let packs = self.packs.as_deref();
+        if let Some(digits) = packs.and_then(|packs| packs.unique_digits(&native(id), self.base)) {
+            return digits;
         }
         Candidate::new(native(id), self.base)
             .ok()

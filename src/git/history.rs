@@ -5,12 +5,15 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, anyhow};
 use gix::objs::Kind;
+use gix::revision::plumbing::merge_base;
+use gix::revwalk::Graph;
 
 use crate::diff::Oid;
 use crate::error::HintExt;
 
 use super::Repo;
-use super::objects::{native, plain};
+use super::log::CommitText;
+use super::objects::{ObjectFault, native, plain};
 
 /// What an object is once tags are followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +39,11 @@ impl Repo {
     /// The commit that a revision names, as `git rev-parse REV^{commit}` would find it. A name that
     /// several refs share is an error: which one wins is Git's rule, not the user's intention.
     pub(crate) fn commit(&self, revision: &str) -> Result<Oid> {
-        self.refuse_ambiguous(revision)?;
+        let named = self.named(revision)?;
         let attempt = || -> Result<Oid> {
+            if let Some(found) = self.stepped(revision, named) {
+                return Ok(found);
+            }
             let found = self
                 .raw()
                 .rev_parse_single(revision)
@@ -53,20 +59,58 @@ impl Repo {
             .hint("name a branch, a tag or a commit id; `git log --oneline --all` lists them")
     }
 
+    /// The commit that a revision of the plainest kind names: HEAD, a branch, or a whole id, then steps
+    /// back. `None` for all others, and for what can't be found this way. `named` is the commit of the
+    /// ref that the revision begins with.
+    fn stepped(&self, revision: &str, named: Option<Oid>) -> Option<Oid> {
+        let start = revision.find(['^', '~']).unwrap_or(revision.len());
+        let (name, mut steps) = revision.split_at(start);
+        let is_hex = name.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let mut at = match Oid::from_hex(name) {
+            Some(id) => match self.peel(&id).ok()? {
+                Peeled::Commit(commit) => commit,
+                Peeled::NoCommit | Peeled::Missing => return None,
+            },
+            None if name == "HEAD" => self.head().ok()?.tip()?,
+            // What could be the beginning of an id, or has a meaning of its own, is gix's to read.
+            None if is_hex || name.contains(['@', ':', '{', '/']) => return None,
+            None => named?,
+        };
+        while let Some(step) = steps.chars().next() {
+            let digits = steps[1..].bytes().take_while(u8::is_ascii_digit).count();
+            let count = match &steps[1..=digits] {
+                "" => 1,
+                count => count.parse().ok()?,
+            };
+            steps = &steps[1 + digits..];
+            at = match (step, count) {
+                ('~', count) => {
+                    for _ in 0..count {
+                        at = *self.commit_of(&at).ok()?.parents.first()?;
+                    }
+                    at
+                }
+                ('^', 1..) => *self.commit_of(&at).ok()?.parents.get(count - 1)?,
+                _ => return None,
+            };
+        }
+        Some(at)
+    }
+
     /// Follows tags to what they name.
     pub(crate) fn peel(&self, id: &Oid) -> Result<Peeled> {
+        let objects = self.objects();
         let mut id = native(id);
         // A chain of tags longer than this is damage, not use.
         for _ in 0..64 {
-            let header = match self.raw().try_find_header(id) {
-                Ok(Some(header)) => header,
-                Ok(None) => return Ok(Peeled::Missing),
-                Err(error) => {
-                    return Err(anyhow!("{error}"))
-                        .with_context(|| format!("cannot read object {id}"));
+            let kind = match objects.header(&plain(&id)) {
+                Ok((kind, _)) => kind,
+                Err(ObjectFault::Missing(_)) => return Ok(Peeled::Missing),
+                Err(fault) => {
+                    return Err(fault).with_context(|| format!("cannot read object {id}"));
                 }
             };
-            match header.kind() {
+            match kind {
                 Kind::Commit => return Ok(Peeled::Commit(plain(&id))),
                 Kind::Tree | Kind::Blob => return Ok(Peeled::NoCommit),
                 Kind::Tag => {
@@ -86,13 +130,15 @@ impl Repo {
 
     /// The best commit that both histories contain; `None` if they have none in common.
     pub(crate) fn merge_base(&self, one: &Oid, two: &Oid) -> Result<Option<Oid>> {
-        let found = self
-            .raw()
-            .merge_base(native(one), native(two))
-            .with_context(|| {
-                format!("cannot find where {} and {} meet", one.short(), two.short())
-            })?;
-        Ok(found.map(|id| plain(&id)))
+        let graph = self.raw().commit_graph_if_enabled();
+        let found = graph.and_then(|graph| {
+            let mut graph = Graph::new(self.objects(), graph.as_ref());
+            merge_base(native(one), &[native(two)], &mut graph)
+        });
+        let found = found.with_context(|| {
+            format!("cannot find where {} and {} meet", one.short(), two.short())
+        })?;
+        Ok(found.map(|bases| plain(bases.first())))
     }
 
     /// The commits that `tip` reaches and none of `published` does, newest first.
@@ -121,21 +167,20 @@ impl Repo {
 
     /// Those of these ids that are in this repository, once each.
     pub(in crate::git) fn known_of(&self, ids: &[Oid]) -> Vec<gix::ObjectId> {
-        let ids: BTreeSet<_> = ids.iter().map(native).collect();
+        let ids: BTreeSet<_> = ids.iter().collect();
+        let objects = self.objects();
         ids.into_iter()
-            .filter(|id| self.raw().has_object(id))
+            .filter(|id| objects.header(id).is_ok())
+            .map(native)
             .collect()
     }
 
     /// A commit with its parents.
     pub(crate) fn commit_of(&self, id: &Oid) -> Result<Commit> {
-        let commit = self
-            .raw()
-            .find_commit(native(id))
-            .with_context(|| format!("cannot read commit {id}"))?;
+        let commit = CommitText::read(&self.objects(), id)?;
         Ok(Commit {
             id: *id,
-            parents: commit.parent_ids().map(|id| plain(&id)).collect(),
+            parents: commit.parents.clone(),
         })
     }
 

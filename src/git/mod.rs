@@ -1,7 +1,7 @@
 //! The only place that names gix: opens a repository safely and reads it into plain values.
 //! What the values mean for a review is left to everyone else.
 //!
-//! - `objects`: single objects, checked against their ids
+//! - `objects`: single objects, checked against their ids; `packs`, `pack_index`, `bases`: the quick way to a few
 //! - `trees`: which files differ between two trees
 //! - `staged`: the index against HEAD, `worktree`, `scan`, `files`, `eol`, `filtered`: the files against HEAD
 //! - `renames`, `similarity`: which deletions and additions are one file
@@ -16,6 +16,7 @@
 //! - `state`: whether any name or setting has changed
 
 mod abbreviation;
+mod bases;
 mod blame;
 mod contents;
 mod eol;
@@ -32,6 +33,8 @@ mod log;
 mod objects;
 #[cfg(test)]
 mod oracle;
+mod pack_index;
+mod packs;
 mod parallel;
 mod patches;
 mod place;
@@ -50,8 +53,9 @@ mod trees;
 mod worktree;
 mod writing;
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
@@ -74,6 +78,7 @@ pub(crate) use worktree::Masked;
 pub(crate) use writing::Copied;
 
 use objects::{FileBlobs, Objects, harden, plain};
+use packs::Packs;
 use place::tidy;
 use trees::Trees;
 
@@ -90,12 +95,16 @@ pub(crate) struct Repo {
     work_tree_is_named: bool,
     /// Contents of changed files, so that they read like objects once they were compared.
     files: RefCell<Arc<FileBlobs>>,
+    packs: OnceCell<Option<Arc<Packs>>>,
+    /// Made when they are first asked for, as it takes some memory to read an object.
+    objects: RefCell<Option<Rc<Objects>>>,
 }
 
 /// A repository on its way to another thread.
 pub(in crate::git) struct Shared {
     inner: gix::ThreadSafeRepository,
     files: Arc<FileBlobs>,
+    packs: Option<Arc<Packs>>,
 }
 
 impl Shared {
@@ -106,7 +115,12 @@ impl Shared {
 
     /// Objects for this thread.
     pub(in crate::git) fn objects(&self) -> Objects {
-        Objects::of(&self.repo(), Arc::clone(&self.files))
+        Objects::of(&self.repo(), Arc::clone(&self.files), self.packs.clone())
+    }
+
+    /// The quick way to a few objects.
+    pub(in crate::git) fn packs(&self) -> Option<Arc<Packs>> {
+        self.packs.clone()
     }
 }
 
@@ -194,6 +208,8 @@ impl Repo {
             work_tree: inner.workdir().map(tidy),
             work_tree_is_named: false,
             files: RefCell::default(),
+            packs: OnceCell::new(),
+            objects: RefCell::default(),
             inner,
         })
     }
@@ -226,8 +242,27 @@ impl Repo {
     }
 
     /// Objects for this thread.
-    pub(in crate::git) fn objects(&self) -> Objects {
-        Objects::of(&self.inner, Arc::clone(&self.files.borrow()))
+    pub(in crate::git) fn objects(&self) -> Rc<Objects> {
+        let make = || {
+            let files = Arc::clone(&self.files.borrow());
+            Rc::new(Objects::of(&self.inner, files, self.packs()))
+        };
+        let mut objects = self.objects.borrow_mut();
+        let objects = objects.get_or_insert_with(make);
+        objects.begin();
+        Rc::clone(objects)
+    }
+
+    /// Lets these files be read like the blobs that they would be.
+    fn compared(&self, files: FileBlobs) {
+        self.files.replace(Arc::new(files));
+        self.objects.replace(None);
+    }
+
+    /// The quick way to a few objects.
+    pub(in crate::git) fn packs(&self) -> Option<Arc<Packs>> {
+        let look = || Packs::of(&self.inner).map(Arc::new);
+        self.packs.get_or_init(look).clone()
     }
 
     /// What other threads need.
@@ -235,6 +270,7 @@ impl Repo {
         Shared {
             inner: self.inner.clone().into_sync(),
             files: Arc::clone(&self.files.borrow()),
+            packs: self.packs(),
         }
     }
 

@@ -10,7 +10,9 @@ use gix::odb::store::RefreshMode;
 
 use crate::diff::{Oid, Unreadable};
 
+use super::bases::Bases;
 use super::files::FileBlob;
+use super::packs::{Packs, Unpacking};
 
 /// Why an object cannot be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,22 +44,57 @@ pub(in crate::git) type FileBlobs = HashMap<Oid, FileBlob>;
 /// An object database as one thread sees it, and the files of the work tree that were compared.
 pub(in crate::git) struct Objects {
     files: Arc<FileBlobs>,
+    packs: Option<Arc<Packs>>,
+    unpacking: Unpacking,
     handle: gix::OdbHandle,
     hash: gix::hash::Kind,
     refreshes: Cell<u8>,
 }
 
 impl Objects {
-    /// Takes a handle of its own from the repository.
-    pub(in crate::git) fn of(repo: &gix::Repository, files: Arc<FileBlobs>) -> Self {
+    /// Takes a handle of its own from the repository. With `packs` the first few objects are looked
+    /// for there.
+    pub(in crate::git) fn of(
+        repo: &gix::Repository,
+        files: Arc<FileBlobs>,
+        packs: Option<Arc<Packs>>,
+    ) -> Self {
         let mut handle = repo.objects.clone();
         harden(&mut handle);
+        handle.set_pack_cache(|| Box::new(Bases::default()));
         Self {
             files,
+            packs,
+            unpacking: Unpacking::default(),
             handle,
             hash: repo.object_hash(),
             refreshes: Cell::new(REFRESHES),
         }
+    }
+
+    /// Allows as many looks for new packs as at the beginning.
+    pub(in crate::git) fn begin(&self) {
+        self.refreshes.set(REFRESHES);
+    }
+
+    /// Puts the content of a blob into `buffer`, if it is easily had and small; `None` says nothing
+    /// about whether it is there.
+    pub(in crate::git) fn read_small_blob(
+        &self,
+        id: &Oid,
+        verify: bool,
+        buffer: &mut Vec<u8>,
+    ) -> Option<Result<(), ObjectFault>> {
+        let wanted = self.known(id).ok()?;
+        if self.files.contains_key(id) {
+            return None;
+        }
+        let kind = self.few()?.read(&wanted, &self.unpacking, buffer)?;
+        Some(match kind {
+            Kind::Blob if verify => self.check(&wanted, kind, buffer),
+            Kind::Blob => Ok(()),
+            _ => Err(ObjectFault::Damaged(*id)),
+        })
     }
 
     /// Puts the content of an object into `buffer`; with `verify` its hash is compared with its id.
@@ -73,27 +110,7 @@ impl Objects {
             *buffer = file.read().ok_or(ObjectFault::Damaged(*id))?;
             return self.check(&wanted, kind, buffer);
         }
-        let found = match self.handle.try_find(&wanted, buffer) {
-            Ok(Some(found)) => Some((found.kind, found.data.len())),
-            Ok(None) | Err(_) => None,
-        };
-        let found = match found {
-            Some(found) => Some(found),
-            None => match self.refreshed() {
-                Some(fresh) => fresh
-                    .try_find(&wanted, buffer)
-                    .map_err(|_| ObjectFault::Damaged(*id))?
-                    .map(|found| (found.kind, found.data.len())),
-                None => self
-                    .handle
-                    .try_find(&wanted, buffer)
-                    .map_err(|_| ObjectFault::Damaged(*id))?
-                    .map(|found| (found.kind, found.data.len())),
-            },
-        };
-        let (found, len) = found.ok_or(ObjectFault::Missing(*id))?;
-        buffer.truncate(len);
-        if found != kind {
+        if self.find(&wanted, buffer)? != kind {
             return Err(ObjectFault::Damaged(*id));
         }
         if verify {
@@ -102,24 +119,54 @@ impl Objects {
         Ok(())
     }
 
+    /// Puts the content of an object into `buffer`, and gives its kind.
+    fn find(&self, wanted: &gix::oid, buffer: &mut Vec<u8>) -> Result<Kind, ObjectFault> {
+        if let Some(packs) = self.few()
+            && let Some(kind) = packs.read(wanted, &self.unpacking, buffer)
+        {
+            return Ok(kind);
+        }
+        let mut look = |handle: &gix::OdbHandle| match handle.try_find(wanted, buffer) {
+            Ok(Some(found)) => Ok((found.kind, found.data.len())),
+            Ok(None) => Err(ObjectFault::Missing(plain(wanted))),
+            Err(_) => Err(ObjectFault::Damaged(plain(wanted))),
+        };
+        let found = look(&self.handle);
+        let found =
+            found.or_else(|fault| self.refreshed().map_or(Err(fault), |fresh| look(&fresh)));
+        let (kind, len) = found?;
+        buffer.truncate(len);
+        Ok(kind)
+    }
+
     /// The size in bytes of an object, from its header alone.
     pub(in crate::git) fn size(&self, id: &Oid) -> Result<u64, ObjectFault> {
+        match self.files.get(id) {
+            Some(file) => Ok(file.size()),
+            None => Ok(self.header(id)?.1),
+        }
+    }
+
+    /// The kind and the size in bytes of an object of the database, from its header alone.
+    pub(in crate::git) fn header(&self, id: &Oid) -> Result<(Kind, u64), ObjectFault> {
         let wanted = self.known(id)?;
-        if let Some(file) = self.files.get(id) {
-            return Ok(file.size());
+        if let Some(packs) = self.few()
+            && let Some(found) = packs.header(&wanted, &self.unpacking)
+        {
+            return Ok(found);
         }
-        if let Ok(Some(header)) = self.handle.try_header(&wanted) {
-            return Ok(header.size);
-        }
-        let header = match self.refreshed() {
-            Some(fresh) => fresh.try_header(&wanted),
-            None => self.handle.try_header(&wanted),
-        };
-        match header {
-            Ok(Some(header)) => Ok(header.size),
+        let look = |handle: &gix::OdbHandle| match handle.try_header(&wanted) {
+            Ok(Some(header)) => Ok((header.kind, header.size)),
             Ok(None) => Err(ObjectFault::Missing(*id)),
             Err(_) => Err(ObjectFault::Damaged(*id)),
-        }
+        };
+        let found = look(&self.handle);
+        found.or_else(|fault| self.refreshed().map_or(Err(fault), |fresh| look(&fresh)))
+    }
+
+    /// Where to look first, while that pays.
+    fn few(&self) -> Option<&Packs> {
+        self.packs.as_deref().filter(|packs| packs.pays())
     }
 
     fn check(&self, id: &gix::oid, kind: Kind, content: &[u8]) -> Result<(), ObjectFault> {
@@ -146,6 +193,25 @@ impl Objects {
         let mut fresh = self.handle.clone();
         fresh.refresh = RefreshMode::AfterAllIndicesLoaded;
         Some(fresh)
+    }
+}
+
+impl gix::objs::Find for Objects {
+    /// Finds commits for walks; their ids are not compared with what they hold.
+    fn try_find<'a>(
+        &self,
+        id: &gix::oid,
+        buffer: &'a mut Vec<u8>,
+    ) -> gix::Result<Option<gix::objs::Data<'a>>> {
+        match self.find(id, buffer) {
+            Ok(kind) => Ok(Some(gix::objs::Data {
+                kind,
+                object_hash: self.hash,
+                data: buffer,
+            })),
+            Err(ObjectFault::Missing(_)) => Ok(None),
+            Err(fault) => Err(gix::Error::from_error(fault)),
+        }
     }
 }
 

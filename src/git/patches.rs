@@ -85,7 +85,10 @@ impl Repo {
         };
         if threads < 2 {
             let large = Mutex::default();
-            let reader = Reader::new(self.raw(), self.objects(), *limits, &large);
+            let abbreviation = || Abbreviation::of(self.raw(), self.packs());
+            let abbreviation = limits.abbreviate.then(abbreviation);
+            let objects = self.objects();
+            let reader = Reader::new(&objects, abbreviation, *limits, &large);
             for (index, change) in changes.iter().enumerate() {
                 take(visit(index, change, &reader.patch(change)))?;
             }
@@ -103,7 +106,10 @@ impl Repo {
                 let (shared, turn, next, large, visit) = (&shared, &turn, &next, &large, &visit);
                 scope.spawn(move || {
                     let _stop = StopOnPanic(turn);
-                    let reader = Reader::new(&shared.repo(), shared.objects(), *limits, large);
+                    let abbreviation = || Abbreviation::of(&shared.repo(), shared.packs());
+                    let abbreviation = limits.abbreviate.then(abbreviation);
+                    let objects = shared.objects();
+                    let reader = Reader::new(&objects, abbreviation, *limits, large);
                     loop {
                         let job = next.fetch_add(1, Ordering::Relaxed);
                         let first = job * JOB;
@@ -200,7 +206,7 @@ impl Drop for StopOnPanic<'_> {
 /// Makes patches on one thread.
 struct Reader<'l> {
     large: &'l Mutex<()>,
-    objects: Objects,
+    objects: &'l Objects,
     abbreviation: Option<Abbreviation>,
     limits: ReadLimits,
 }
@@ -214,15 +220,15 @@ enum Side {
 
 impl<'l> Reader<'l> {
     fn new(
-        repo: &gix::Repository,
-        objects: Objects,
+        objects: &'l Objects,
+        abbreviation: Option<Abbreviation>,
         limits: ReadLimits,
         large: &'l Mutex<()>,
     ) -> Self {
         Self {
             large,
             objects,
-            abbreviation: limits.abbreviate.then(|| Abbreviation::of(repo)),
+            abbreviation,
             limits,
         }
     }
@@ -256,7 +262,9 @@ impl<'l> Reader<'l> {
         }
         let side =
             |entry: Option<&Entry>| entry.map_or(Ok(Side::Text(Vec::new())), |e| self.side(e));
-        Ok(match (side(change.old())?, side(change.new())?) {
+        // Git stores the older content as a delta of the newer one, which is decoded first therefore.
+        let new = side(change.new());
+        Ok(match (side(change.old())?, new?) {
             (Side::Binary, _) | (_, Side::Binary) => Content::Binary,
             (Side::TooLarge(old), Side::TooLarge(new)) => self.too_large(old.max(new)),
             (Side::TooLarge(bytes), _) | (_, Side::TooLarge(bytes)) => self.too_large(bytes),
@@ -284,15 +292,26 @@ impl<'l> Reader<'l> {
                 format!("Subproject commit {}\n", entry.id).into_bytes(),
             ));
         }
+        let mut content = Vec::new();
+        let verify = self.limits.verify;
+        let small = self
+            .objects
+            .read_small_blob(&entry.id, verify, &mut content);
+        if small.transpose()?.is_some() && content.len() as u64 <= self.limits.max_file_bytes {
+            return Ok(if is_binary(&content) {
+                Side::Binary
+            } else {
+                Side::Text(content)
+            });
+        }
         let bytes = self.objects.size(&entry.id)?;
         let large = bytes > self.limits.max_file_bytes || bytes >= COMPARABLE;
         if large && bytes > LOOKED_AT {
             return Ok(Side::TooLarge(bytes));
         }
         let _alone = large.then(|| self.large.lock());
-        let mut content = Vec::new();
         self.objects
-            .read(&entry.id, Kind::Blob, self.limits.verify, &mut content)?;
+            .read(&entry.id, Kind::Blob, verify, &mut content)?;
         Ok(if is_binary(&content) {
             Side::Binary
         } else if large {

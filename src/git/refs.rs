@@ -4,11 +4,14 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
+use gix::head::Kind;
+use gix::prelude::ReferenceExt as _;
 
 use crate::diff::Oid;
 use crate::error::HintExt;
 
 use super::Repo;
+use super::history::Peeled;
 use super::objects::plain;
 
 /// What is checked out.
@@ -55,15 +58,24 @@ pub(crate) struct TrackingRef {
 impl Repo {
     /// What is checked out in this worktree.
     pub(crate) fn head(&self) -> Result<Head> {
-        let mut head = self.raw().head().context("cannot read HEAD")?;
+        let head = self.raw().head().context("cannot read HEAD")?;
         let name = head.referent_name().map(|name| name.shorten().to_string());
-        let tip = if head.is_unborn() {
-            None
-        } else {
-            let peeled = head
-                .peel_to_commit()
-                .context("cannot find the commit of HEAD")?;
-            Some(plain(&peeled.id))
+        let target = match head.kind {
+            Kind::Unborn(_) => None,
+            Kind::Detached { target, .. } => Some(plain(&target)),
+            Kind::Symbolic(branch) => Some(followed(branch.attach(self.raw()))?),
+        };
+        let tip = match target {
+            None => None,
+            Some(target) => match self.peel(&target) {
+                Ok(Peeled::Commit(commit)) => Some(commit),
+                Ok(Peeled::NoCommit) => return Err(anyhow!("HEAD is no commit")),
+                Ok(Peeled::Missing) => {
+                    return Err(anyhow!("object {target} is missing"))
+                        .context("cannot find the commit of HEAD");
+                }
+                Err(error) => return Err(error.context("cannot find the commit of HEAD")),
+            },
         };
         match (name, tip) {
             (Some(name), tip) => Ok(Head::Branch { name, tip }),
@@ -79,25 +91,31 @@ impl Repo {
             .raw()
             .try_find_reference(name)
             .with_context(|| format!("cannot read `{name}`"))?;
-        let Some(mut reference) = found else {
+        let Some(reference) = found else {
             return Ok(None);
         };
         // A short name would have been looked for in several places.
         if reference.name().as_bstr() != name.as_bytes() {
             return Ok(None);
         }
-        Ok(reference
-            .peel_to_commit()
-            .ok()
-            .map(|commit| plain(&commit.id)))
+        Ok(self.commit_at(reference))
     }
 
-    /// Errors if the name that a revision begins with is shared by refs with different commits.
-    pub(in crate::git) fn refuse_ambiguous(&self, revision: &str) -> Result<()> {
+    /// The commit that a ref leads to, if it does.
+    fn commit_at(&self, reference: gix::Reference<'_>) -> Option<Oid> {
+        match self.peel(&followed(reference).ok()?).ok()? {
+            Peeled::Commit(commit) => Some(commit),
+            Peeled::NoCommit | Peeled::Missing => None,
+        }
+    }
+
+    /// The commit of the ref that a revision begins with, if it begins with one. Errors if refs with
+    /// different commits share its name.
+    pub(in crate::git) fn named(&self, revision: &str) -> Result<Option<Oid>> {
         let name = revision.split("@{").next().unwrap_or(revision);
         let name = name.split(['^', '~', ':']).next().unwrap_or(name);
         if name.is_empty() || name == "HEAD" {
-            return Ok(());
+            return Ok(None);
         }
         let places = [
             name.to_owned(),
@@ -116,7 +134,7 @@ impl Repo {
             })
             .collect();
         if found.windows(2).all(|pair| pair[0].1 == pair[1].1) {
-            return Ok(());
+            return Ok(found.first().map(|(_, tip)| *tip));
         }
         let names: Vec<&str> = found.iter().map(|(place, _)| place.as_str()).collect();
         Err(anyhow!("`{name}` could be {}", names.join(" or ")))
@@ -198,18 +216,15 @@ impl Repo {
             .prefixed(prefix.as_str())
             .with_context(|| format!("cannot list `{prefix}`"))?
         {
-            let mut reference = reference
+            let reference = reference
                 .map_err(|error| anyhow!("{error}"))
                 .context("cannot read a ref")?;
             let name = reference.name().as_bstr().to_string();
             if name.ends_with("/HEAD") {
                 continue;
             }
-            if let Ok(commit) = reference.peel_to_commit() {
-                found.push(TrackingRef {
-                    name,
-                    tip: plain(&commit.id),
-                });
+            if let Some(tip) = self.commit_at(reference) {
+                found.push(TrackingRef { name, tip });
             }
         }
         found.sort_by(|a, b| a.name.cmp(&b.name));
@@ -266,6 +281,16 @@ impl Repo {
         let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
         real(dir).starts_with(real(self.common_dir()))
     }
+}
+
+/// The object that a ref leads to.
+fn followed(mut reference: gix::Reference<'_>) -> Result<Oid> {
+    let target = reference.follow_to_object();
+    let target = target.with_context(|| {
+        let name = reference.name().as_bstr();
+        format!("cannot find what `{name}` points at")
+    })?;
+    Ok(plain(&target))
 }
 
 #[cfg(test)]

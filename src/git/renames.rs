@@ -25,6 +25,8 @@ const EQUAL_LOOKED_AT: usize = 100;
 const KEPT: usize = 4;
 /// Larger contents are not compared, to bound memory.
 const LARGEST: u64 = 512 << 20;
+/// Up to so many pairs are compared one by one: arranging the old contents by span would cost more.
+const ONE_BY_ONE: usize = 16;
 /// Comparisons of spans after which contents are not compared either, to bound time; an ordinary
 /// change at the limit of files needs less than a hundredth.
 const MOST_WORK: u64 = 1 << 34;
@@ -195,13 +197,17 @@ impl Pairing {
         };
         load(repo, &mut self.old, wanted(&old, &old_sizes, &new_sizes));
         load(repo, &mut self.new, wanted(&new, &new_sizes, &old_sizes));
-        let sources: Vec<_> = old.iter().map(|old| contents_of(&self.old[*old])).collect();
-        let sources = Sources::new(&sources);
+        let sources = (old.len() * new.len() > ONE_BY_ONE).then(|| {
+            let sources: Vec<_> = old.iter().map(|old| contents_of(&self.old[*old])).collect();
+            Sources::new(&sources)
+        });
         let targets = new.iter().filter_map(|new| self.new[*new].content.as_ref());
-        if targets.map(|(spans, _)| sources.work(spans)).sum::<u64>() > MOST_WORK {
+        if let Some(sources) = &sources
+            && targets.map(|(spans, _)| sources.work(spans)).sum::<u64>() > MOST_WORK
+        {
             return;
         }
-        for candidate in self.candidates(&old, &new, &sources) {
+        for candidate in self.candidates(&old, &new, sources.as_ref()) {
             if candidate.score < LEAST {
                 break;
             }
@@ -212,12 +218,18 @@ impl Pairing {
     }
 
     /// The best few sources of each new file, best pairs first, ties as Git leaves them.
-    fn candidates(&self, old: &[usize], new: &[usize], sources: &Sources) -> Vec<Candidate> {
+    fn candidates(
+        &self,
+        old: &[usize],
+        new: &[usize],
+        sources: Option<&Sources>,
+    ) -> Vec<Candidate> {
         let row = |new: &usize| {
             let target = &self.new[*new];
-            let scores = match &target.content {
-                Some((spans, size)) => sources.scores(spans, *size, LEAST),
-                None => vec![0; old.len()],
+            let one_by_one = |old: &usize| compare(&self.old[*old], target, LEAST);
+            let scores = match (&target.content, sources) {
+                (Some((spans, size)), Some(sources)) => sources.scores(spans, *size, LEAST),
+                _ => old.iter().map(one_by_one).collect(),
             };
             let mut kept = [None; KEPT];
             for (old, score) in old.iter().zip(scores) {

@@ -1,6 +1,8 @@
 //! Walks two trees side by side and lists the files that differ, in path order.
 //! Pairing deletions with additions is left to `renames`, reading contents to `patches`.
 
+use std::cmp::Ordering;
+
 use anyhow::{Context, Result, anyhow};
 use gix::objs::Kind;
 
@@ -52,26 +54,21 @@ impl<'o> Trees<'o> {
 
     /// The entries of a tree in Git's order. A missing, damaged or ambiguous tree is an error.
     pub(in crate::git) fn read(&self, id: &Oid) -> Result<Vec<TreeEntry>> {
-        if *id == self.empty {
-            return Ok(Vec::new());
-        }
-        let mut buffer = Vec::new();
+        let mut content = Vec::new();
+        self.load(Some(id), &mut content)?;
+        let lines = lines(id, &content)?;
+        Ok(lines.into_iter().map(Line::to_entry).collect())
+    }
+
+    /// Puts the content of a tree into `content`: nothing for one that is not there.
+    fn load(&self, id: Option<&Oid>, content: &mut Vec<u8>) -> Result<()> {
+        let Some(id) = id.filter(|id| **id != self.empty) else {
+            content.clear();
+            return Ok(());
+        };
         self.objects
-            .read(id, Kind::Tree, true, &mut buffer)
-            .with_context(|| format!("cannot read tree {id}"))?;
-        let mut entries = parse(&buffer, id.as_bytes().len())
-            .ok_or(ObjectFault::Damaged(*id))
-            .with_context(|| format!("cannot read tree {id}"))?;
-        if !entries.is_sorted_by(|a, b| a.sort_key().lt(b.sort_key())) {
-            entries.sort_by(|a, b| a.sort_key().cmp(b.sort_key()));
-        }
-        let mut names: Vec<&[u8]> = entries.iter().map(|entry| entry.name.as_slice()).collect();
-        names.sort_unstable();
-        if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-            let name = RepoPath::new(twice[0]);
-            return Err(anyhow!("tree {id} has two entries called {name:?}"));
-        }
-        Ok(entries)
+            .read(id, Kind::Tree, true, content)
+            .with_context(|| format!("cannot read tree {id}"))
     }
 
     /// The entry of a path; `None` if there is nothing or a directory.
@@ -114,6 +111,7 @@ impl<'o> Trees<'o> {
             trees: self,
             path: path.to_vec(),
             depth: 0,
+            spare: Vec::new(),
             found: Vec::new(),
         };
         if old != new {
@@ -127,6 +125,8 @@ struct Walk<'t, 'o> {
     trees: &'t Trees<'o>,
     path: Vec<u8>,
     depth: usize,
+    /// Buffers that are not in use.
+    spare: Vec<Vec<u8>>,
     found: Vec<Change>,
 }
 
@@ -136,33 +136,35 @@ impl Walk<'_, '_> {
             return Err(anyhow!("directories are nested deeper than {DEEPEST}"));
         }
         self.depth += 1;
-        let read = |id: Option<&Oid>| id.map_or_else(|| Ok(Vec::new()), |id| self.trees.read(id));
-        let mut old = read(old)?.into_iter().peekable();
-        let mut new = read(new)?.into_iter().peekable();
+        let mut contents = [old, new].map(|_| self.spare.pop().unwrap_or_default());
+        // As in `patches`, the newer one is often what the older one is a delta of.
+        self.trees.load(new, &mut contents[1])?;
+        self.trees.load(old, &mut contents[0])?;
+        let read = |id: Option<&Oid>, content| id.map_or(Ok(Vec::new()), |id| lines(id, content));
+        let (old, new) = (read(old, &contents[0])?, read(new, &contents[1])?);
+        let mut old = old.iter().peekable();
+        let mut new = new.iter().peekable();
         loop {
             let order = match (old.peek(), new.peek()) {
                 (None, None) => break,
-                (Some(_), None) => std::cmp::Ordering::Less,
-                (None, Some(_)) => std::cmp::Ordering::Greater,
-                (Some(old), Some(new)) => old.sort_key().cmp(new.sort_key()),
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some(old), Some(new)) => old.order(new),
             };
             let gone = if order.is_le() { old.next() } else { None };
             let came = if order.is_ge() { new.next() } else { None };
-            self.entry(gone.as_ref(), came.as_ref())?;
+            if gone != came {
+                self.entry(gone, came)?;
+            }
         }
+        self.spare.extend(contents);
         self.depth -= 1;
         Ok(())
     }
 
     /// One name, present on one side or, with the same kind of sort key, on both.
-    fn entry(&mut self, old: Option<&TreeEntry>, new: Option<&TreeEntry>) -> Result<()> {
-        let same = |a: &TreeEntry, b: &TreeEntry| a.mode == b.mode && a.id == b.id;
-        if let (Some(old), Some(new)) = (old, new)
-            && same(old, new)
-        {
-            return Ok(());
-        }
-        let Some(name) = old.or(new).map(|entry| &entry.name) else {
+    fn entry(&mut self, old: Option<&Line<'_>>, new: Option<&Line<'_>>) -> Result<()> {
+        let Some(name) = old.or(new).map(|line| line.name) else {
             return Ok(());
         };
         let parent = self.path.len();
@@ -170,11 +172,18 @@ impl Walk<'_, '_> {
             self.path.push(b'/');
         }
         self.path.extend_from_slice(name);
-        let directory = |side: Option<&TreeEntry>| {
-            side.filter(|entry| entry.mode.is_none())
-                .map(|entry| entry.id)
+        let directory = |side: Option<&Line<'_>>| {
+            let line = side.filter(|line| line.mode.is_none());
+            line.map(Line::oid)
         };
-        let file = |side: Option<&TreeEntry>| side.and_then(|entry| entry.at(&self.path));
+        let file = |side: Option<&Line<'_>>| {
+            let line = side?;
+            Some(Entry {
+                path: RepoPath::new(self.path.as_slice()),
+                mode: line.mode?,
+                id: line.oid(),
+            })
+        };
         match (file(old), file(new)) {
             (Some(old), Some(new)) => self.found.push(Change::Modified { old, new }),
             (Some(old), None) => self.found.push(Change::Deleted(old)),
@@ -186,30 +195,97 @@ impl Walk<'_, '_> {
     }
 }
 
+/// One line of a tree object, where it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Line<'t> {
+    name: &'t [u8],
+    /// `None` for a directory.
+    mode: Option<Mode>,
+    id: &'t [u8],
+}
+
+impl Line<'_> {
+    fn oid(&self) -> Oid {
+        Oid::from_bytes(self.id).expect("only ids of a known length are parsed")
+    }
+
+    fn to_entry(self) -> TreeEntry {
+        TreeEntry {
+            name: self.name.to_vec(),
+            mode: self.mode,
+            id: self.oid(),
+        }
+    }
+
+    /// The order in a tree, which is that of [`TreeEntry::sort_key`].
+    fn order(&self, other: &Self) -> Ordering {
+        let common = self.name.len().min(other.name.len());
+        let next = |line: &Self| {
+            let slash = line.mode.is_none().then_some(b'/');
+            line.name.get(common).copied().or(slash)
+        };
+        self.name[..common]
+            .cmp(&other.name[..common])
+            .then_with(|| next(self).cmp(&next(other)))
+    }
+}
+
+/// The lines of a tree in Git's order; an error if it is damaged, or has a name twice.
+fn lines<'t>(id: &Oid, content: &'t [u8]) -> Result<Vec<Line<'t>>> {
+    let mut lines = parse(content, id.as_bytes().len())
+        .ok_or(ObjectFault::Damaged(*id))
+        .with_context(|| format!("cannot read tree {id}"))?;
+    if !lines.is_sorted_by(|a, b| a.order(b).is_lt()) {
+        lines.sort_by(Line::order);
+    }
+    let twice = |at: usize| {
+        let line = &lines[at];
+        if line.mode.is_some() {
+            return at > 0 && lines[at - 1].order(line).is_eq();
+        }
+        // A directory stands behind the file of its name, but not always next to it.
+        let file = Line {
+            mode: Some(Mode::Regular),
+            ..*line
+        };
+        let found = lines[..at].binary_search_by(|other| other.order(&file));
+        found.is_ok() || (at > 0 && lines[at - 1].order(line).is_eq())
+    };
+    if let Some(at) = (0..lines.len()).find(|at| twice(*at)) {
+        let name = RepoPath::new(lines[at].name);
+        return Err(anyhow!("tree {id} has two entries called {name:?}"));
+    }
+    Ok(lines)
+}
+
 /// Reads a tree object: lines of octal mode, space, name, zero byte, id. `None` if it is broken, or
 /// has a name with which a path would be ambiguous.
-fn parse(mut data: &[u8], id_len: usize) -> Option<Vec<TreeEntry>> {
-    let mut entries = Vec::with_capacity(data.len() / 40);
+fn parse(mut data: &[u8], id_len: usize) -> Option<Vec<Line<'_>>> {
+    let mut lines = Vec::with_capacity(data.len() / 32);
     while !data.is_empty() {
-        let space = memchr::memchr(b' ', &data[..data.len().min(8)])?;
-        let mode = data[..space].iter().try_fold(0_u32, |mode, digit| {
-            matches!(digit, b'0'..=b'7').then(|| mode * 8 + u32::from(digit - b'0'))
-        })?;
+        let mut mode = 0;
+        let mut space = 0;
+        while let digit @ b'0'..=b'7' = *data.get(space)? {
+            mode = mode * 8 + u32::from(digit - b'0');
+            space += 1;
+            if space > 7 {
+                return None;
+            }
+        }
         let rest = &data[space + 1..];
-        let end = memchr::memchr(0, rest)?;
-        let name = &rest[..end];
-        let id = Oid::from_bytes(rest.get(end + 1..end + 1 + id_len)?)?;
-        if space == 0 || name.is_empty() || name.contains(&b'/') {
+        let end = memchr::memchr2(0, b'/', rest)?;
+        let id = rest.get(end + 1..end + 1 + id_len)?;
+        if data[space] != b' ' || space == 0 || end == 0 || rest[end] != 0 {
             return None;
         }
-        entries.push(TreeEntry {
-            name: name.to_vec(),
+        lines.push(Line {
+            name: &rest[..end],
             mode: kind(mode),
             id,
         });
         data = &rest[end + 1 + id_len..];
     }
-    Some(entries)
+    Some(lines)
 }
 
 /// Git's reading of a mode: the permission bits only tell executables, unknown types are

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result, anyhow};
@@ -88,7 +87,7 @@ impl Repo {
             let sides = sides.entry(path).or_insert((indexed, None));
             sides.1 = new;
         }
-        self.files.replace(Arc::new(files));
+        self.compared(files);
         let changes = sides
             .into_values()
             .filter_map(|sides| match sides {
