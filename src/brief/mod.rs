@@ -29,7 +29,7 @@ use family::Family;
 use input::Input;
 
 /// Raised with every change of a template, a schema or the example; recorded in receipts.
-pub(crate) const PROMPT_VERSION: u32 = 1;
+pub(crate) const PROMPT_VERSION: u32 = 2;
 
 /// The strict JSON schema of a reviewer's answer.
 pub(crate) const ANSWER_SCHEMA: &str = include_str!("answer.schema.json");
