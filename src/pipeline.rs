@@ -26,6 +26,7 @@ mod restored;
 mod rounds;
 mod seats;
 mod session;
+mod shown;
 mod told;
 mod tree;
 
