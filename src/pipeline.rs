@@ -27,6 +27,7 @@ mod restored;
 mod rounds;
 mod seats;
 mod session;
+mod shown;
 mod told;
 mod tree;
 

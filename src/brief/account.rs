@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::diff::RepoPath;
 use crate::parse::{ParsedReview, Status, UnitReport, UnitState};
 
-use super::change::shown_patch;
 use super::input::BriefUnit;
 
 /// Characters of a line that an echo is compared by.
@@ -62,27 +61,19 @@ pub(crate) struct Accounted {
     pub(crate) doubtful: Vec<(String, String)>,
 }
 
-/// What a brief with these units asks for.
-pub(super) fn expects(run: &str, units: &[BriefUnit], paged: bool) -> Expects {
-    Expects {
-        review: run.to_owned(),
-        units: units
-            .iter()
-            .map(|unit| {
-                let changed_lines = changed_lines(&shown_patch(unit));
-                let echo = match (changed_lines.is_empty(), paged) {
-                    (true, _) => EchoRule::None,
-                    (false, true) => EchoRule::Required,
-                    (false, false) => EchoRule::Advisory,
-                };
-                ExpectedUnit {
-                    id: unit.id.clone(),
-                    path: unit.path.clone(),
-                    echo,
-                    changed_lines,
-                }
-            })
-            .collect(),
+/// What an answer must show of a unit whose patch is shown like this.
+pub(super) fn expected_of(unit: &BriefUnit, patch: &str, paged: bool) -> ExpectedUnit {
+    let changed_lines = changed_lines(patch);
+    let echo = match (changed_lines.is_empty(), paged) {
+        (true, _) => EchoRule::None,
+        (false, true) => EchoRule::Required,
+        (false, false) => EchoRule::Advisory,
+    };
+    ExpectedUnit {
+        id: unit.id.clone(),
+        path: unit.path.clone(),
+        echo,
+        changed_lines,
     }
 }
 

@@ -5,11 +5,9 @@ use minijinja::context;
 
 use super::boundary::Boundary;
 use super::family::Family;
-use super::input::{BriefUnit, Input, check_ids};
+use super::input::{BriefUnit, check_ids};
 use super::lead::{LEAD_SCHEMA, NARRATIVE_SCHEMA};
-use super::{
-    ANSWER_SCHEMA, Brief, BriefError, MOST_INLINE, account, answer_form, change, finished, render,
-};
+use super::{ANSWER_SCHEMA, Brief, BriefError, MOST_INLINE, answer_form, change, finished, render};
 
 /// Asks for the units that have no answer yet. They keep their ids; the answer is one to this brief,
 /// which has a run id of its own.
@@ -22,20 +20,20 @@ pub(crate) fn re_ask(
     let boundary = Boundary::new(nonce)?;
     check_ids(units, &[])?;
     let slots = family.slots();
-    let mut files = Vec::new();
-    let paged = change::is_paged(units, Input::MOST_INLINE);
+    let shown = change::shown(nonce, units, MOST_INLINE)?;
     let text = render(
         "re_ask",
         context! {
             tools => slots.tools,
-            paged,
-            change => change::units_text(units, MOST_INLINE, &boundary, &mut files),
+            paged => shown.paged,
+            change => shown.text.as_str(),
             emphasis => slots.on_form,
             answer => answer_form(run),
         },
     );
-    finished(text, 0, files, &boundary, family).map(|brief| Brief {
-        expects: account::expects(run, units, paged),
+    let brief = finished(text, 0, Vec::new(), &boundary, family)?;
+    brief.with(run, &shown).map(|brief| Brief {
+        files: shown.files,
         ..brief
     })
 }

@@ -4,26 +4,73 @@
 
 use std::borrow::Cow;
 
+use super::BriefError;
+use super::account::{ExpectedUnit, expected_of};
 use super::boundary::{Boundary, visible};
 use super::input::{BriefUnit, Input, line_of};
 use super::pages::pages;
 
 /// True if the diff goes into pages.
-pub(super) fn is_paged(units: &[BriefUnit], most_inline: usize) -> bool {
+fn is_paged(units: &[BriefUnit], most_inline: usize) -> bool {
     units.iter().map(|unit| unit.patch.len()).sum::<usize>() > most_inline
 }
 
 /// The patch as an agent sees it: what is not UTF-8 or would deceive a reader is written out.
-pub(super) fn shown_patch(unit: &BriefUnit) -> String {
-    visible(&String::from_utf8_lossy(&unit.patch)).into_owned()
+fn shown_patch(unit: &BriefUnit) -> Cow<'_, str> {
+    match String::from_utf8_lossy(&unit.patch) {
+        Cow::Borrowed(patch) => visible(patch),
+        Cow::Owned(patch) => visible(&patch).into_owned().into(),
+    }
 }
 
-/// The section; pages are added to the files.
-pub(super) fn change_text(
-    input: &Input<'_>,
-    boundary: &Boundary<'_>,
-    files: &mut Vec<(String, Vec<u8>)>,
-) -> String {
+/// Units as every brief shows them that has the same ones: made once for all of these.
+#[derive(Clone, Debug)]
+pub(crate) struct Shown {
+    /// Files with the diff, to put below `.deep-review/` of the snapshot, by their names there.
+    pub(crate) files: Vec<(String, Vec<u8>)>,
+    /// The unit table, and the patches if they are not in files.
+    pub(super) text: String,
+    pub(super) paged: bool,
+    /// What an answer must show of each.
+    pub(super) expected: Vec<ExpectedUnit>,
+    /// The number of the markers stands in it.
+    pub(super) forged: bool,
+}
+
+/// Shows units, their patches in pages if they have more than `most_inline` bytes in all.
+pub(crate) fn shown(
+    nonce: &str,
+    units: &[BriefUnit],
+    most_inline: usize,
+) -> Result<Shown, BriefError> {
+    let boundary = Boundary::new(nonce)?;
+    let paged = is_paged(units, most_inline);
+    let mut files = Vec::new();
+    let mut expected = Vec::with_capacity(units.len());
+    let mut table = vec!["id | status | kind | lines | path | more".to_owned()];
+    let mut patches = String::new();
+    for unit in units {
+        let patch = shown_patch(unit);
+        let mut more = unit.files.clone();
+        if paged {
+            more.extend(put_in_pages(unit, &patch, &boundary, &mut files));
+        } else {
+            patches.push_str(&boundary.data("diff", &unit.id, &patch));
+        }
+        table.push(row(unit, &more));
+        expected.push(expected_of(unit, &patch, paged));
+    }
+    Ok(Shown {
+        text: boundary.data("units", "", &table.join("\n")) + &patches,
+        files,
+        paged,
+        expected,
+        forged: boundary.is_forged(),
+    })
+}
+
+/// The section about the change.
+pub(super) fn change_text(input: &Input<'_>, shown: &Shown, boundary: &Boundary<'_>) -> String {
     let mut facts = input
         .facts
         .iter()
@@ -32,12 +79,7 @@ pub(super) fn change_text(
     facts.push(format!("base: {}", line_of(&input.base)));
     facts.push(format!("head: {}", line_of(&input.head)));
     let mut text = boundary.data("facts", "", &facts.join("\n"));
-    text.push_str(&units_text(
-        &input.units,
-        input.most_inline,
-        boundary,
-        files,
-    ));
+    text.push_str(&shown.text);
     let list = |title: &str, lines: Vec<String>| {
         if lines.is_empty() {
             String::new()
@@ -68,29 +110,6 @@ pub(super) fn change_text(
     text.push_str(&list("left-out", quoted(&input.snapshot.left_out)));
     text.push_str(&list("stubs", quoted(&input.snapshot.stubs)));
     text
-}
-
-/// The unit table, and the patches if they are not in pages.
-pub(super) fn units_text(
-    units: &[BriefUnit],
-    most_inline: usize,
-    boundary: &Boundary<'_>,
-    files: &mut Vec<(String, Vec<u8>)>,
-) -> String {
-    let paged = is_paged(units, most_inline);
-    let mut table = vec!["id | status | kind | lines | path | more".to_owned()];
-    let mut patches = String::new();
-    for unit in units {
-        let shown = shown_patch(unit);
-        let mut more = unit.files.clone();
-        if paged {
-            more.extend(put_in_pages(unit, &shown, boundary, files));
-        } else {
-            patches.push_str(&boundary.data("diff", &unit.id, &shown));
-        }
-        table.push(row(unit, &more));
-    }
-    boundary.data("units", "", &table.join("\n")) + &patches
 }
 
 fn row(unit: &BriefUnit, more: &[String]) -> String {

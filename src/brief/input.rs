@@ -41,13 +41,17 @@ pub(crate) struct Input<'i> {
     pub(crate) snapshot: SnapshotFacts,
     /// What the author says, where the user lets it be shown.
     pub(crate) author: Option<Author>,
-    /// A diff of more bytes goes into pages; [`Input::MOST_INLINE`] unless the agent reads no files.
-    pub(crate) most_inline: usize,
 }
 
 impl Input<'_> {
-    /// The usual limit of an inline diff, in bytes.
-    pub(crate) const MOST_INLINE: usize = MOST_INLINE;
+    /// How many bytes a diff may have that such an agent is given inline.
+    pub(crate) fn most_inline(family: Family) -> usize {
+        match family {
+            // What is asked over HTTP reads objects, and no file of the snapshot.
+            Family::Api => usize::MAX,
+            _ => MOST_INLINE,
+        }
+    }
 }
 
 /// One changed file that the agent has to account for.

@@ -25,6 +25,7 @@ use minijinja::{Environment, UndefinedBehavior, context};
 
 use account::Expects;
 use boundary::Boundary;
+pub(crate) use change::{Shown, shown};
 use family::Family;
 use input::Input;
 
@@ -104,8 +105,9 @@ pub(crate) enum BriefError {
     },
 }
 
-/// Writes the brief for one agent and one shard.
-pub(crate) fn brief(input: &Input<'_>) -> Result<Brief, BriefError> {
+/// Writes the brief for one agent and one shard, whose units are shown like this. The files of `shown`
+/// have to be there too, and are not among those of the brief.
+pub(crate) fn brief(input: &Input<'_>, shown: &Shown) -> Result<Brief, BriefError> {
     let boundary = Boundary::new(input.nonce)?;
     input::check_ids(&input.units, &input.context.rules)?;
     let slots = input.family.slots();
@@ -115,7 +117,6 @@ pub(crate) fn brief(input: &Input<'_>) -> Result<Brief, BriefError> {
     );
     let static_prefix_len = text.len();
     let mut files = Vec::new();
-    let paged = change::is_paged(&input.units, input.most_inline);
     let place = input::snapshot_sentence(&input.snapshot, slots.shell);
     let context = overflow(
         input::context_text(input, &boundary),
@@ -138,17 +139,33 @@ pub(crate) fn brief(input: &Input<'_>) -> Result<Brief, BriefError> {
             context,
             round => input.round,
             decisions,
-            paged,
-            change => change::change_text(input, &boundary, &mut files),
+            paged => shown.paged,
+            change => change::change_text(input, shown, &boundary),
             author => input::author_text(input.author.as_ref(), &boundary),
             emphasis => slots.emphasis,
             answer => answer_form(input.run),
         },
     ));
-    finished(text, static_prefix_len, files, &boundary, input.family).map(|brief| Brief {
-        expects: account::expects(input.run, &input.units, paged),
-        ..brief
-    })
+    finished(text, static_prefix_len, files, &boundary, input.family)?.with(input.run, shown)
+}
+
+impl Brief {
+    /// The same with what an answer must show of these units, and with the tokens of their files.
+    fn with(self, run: &str, shown: &Shown) -> Result<Self, BriefError> {
+        if shown.forged {
+            return Err(BriefError::NonceInData);
+        }
+        let own = self.files.iter().chain(&shown.files);
+        let bytes = self.text.len() + own.map(|(_, file)| file.len()).sum::<usize>();
+        Ok(Self {
+            expects: Expects {
+                review: run.to_owned(),
+                units: shown.expected.clone(),
+            },
+            estimated_tokens: tokens(bytes),
+            ..self
+        })
+    }
 }
 
 /// Checks what holds for every text that is sent.

@@ -17,6 +17,19 @@ use super::*;
 use crate::diff::RepoPath;
 use crate::finding::Severity;
 
+/// A brief with all its files.
+fn brief(input: &Input<'_>) -> Result<Brief, BriefError> {
+    brief_inline(input, Input::most_inline(input.family))
+}
+
+/// The same where a diff of more bytes than these is in pages.
+fn brief_inline(input: &Input<'_>, most_inline: usize) -> Result<Brief, BriefError> {
+    let shown = shown(input.nonce, &input.units, most_inline)?;
+    let mut brief = super::brief(input, &shown)?;
+    brief.files.extend(shown.files);
+    Ok(brief)
+}
+
 const NONCE: &str = "00112233445566778899aabbccddeeff";
 
 fn unit(id: &str, path: &str, diff: &str) -> BriefUnit {
@@ -110,7 +123,6 @@ fn input(family: Family) -> Input<'static> {
             stubs: vec![RepoPath::from("link")],
         },
         author: None,
-        most_inline: Input::MOST_INLINE,
     }
 }
 
@@ -302,7 +314,8 @@ fn the_number_of_the_markers_must_be_new() {
             2 => known.earlier[0].title = NONCE.to_owned(),
             _ => {
                 known.units[1].patch = format!("@@\n+{NONCE}\n").into_bytes();
-                known.most_inline = 10;
+                let paged = brief_inline(&known, 10);
+                assert_eq!(paged, Err(BriefError::NonceInData), "in a page");
             }
         }
         assert_eq!(brief(&known), Err(BriefError::NonceInData), "{place}");

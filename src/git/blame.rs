@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use gix::objs::Kind;
 
-use crate::diff::{Change, Oid, Replacement, RepoPath};
+use crate::diff::{Change, Entry, Oid, Replacement, RepoPath};
 use crate::error::HintExt;
 use crate::finding::LineRange;
 
@@ -65,6 +65,8 @@ struct Blame<'r> {
     trees: Trees<'r>,
     shallow: HashSet<Oid>,
     commits: HashMap<Oid, Rc<CommitText>>,
+    /// What stands in a tree at the rest of a path: most commits leave most directories alone.
+    files: HashMap<(Oid, RepoPath), Option<Entry>>,
     waiting: BTreeMap<Version, (Oid, Vec<Part>)>,
     done: Vec<Blamed>,
 }
@@ -102,11 +104,12 @@ impl Repo {
                 .map(|id| plain(id))
                 .collect(),
             commits: HashMap::new(),
+            files: HashMap::new(),
             waiting: BTreeMap::new(),
             done: Vec::new(),
         };
         let tree = blame.commit(commit)?.tree;
-        let file = blame.trees.find(&tree, path)?;
+        let file = blame.find(&tree, path)?;
         let file = file
             .filter(|entry| entry.mode.is_file())
             .with_context(|| format!("commit {} has no file {path:?}", commit.short()))?;
@@ -151,6 +154,42 @@ impl Blame<'_> {
         Ok(commit)
     }
 
+    /// The entry of a path; its own path is what of it was looked up in the last tree that was read.
+    fn find(&mut self, tree: &Oid, path: &RepoPath) -> Result<Option<Entry>> {
+        let mut asked = Vec::new();
+        let mut wanted = (*tree, path.clone());
+        let found = loop {
+            if let Some(known) = self.files.get(&wanted) {
+                break known.clone();
+            }
+            let entries = self.trees.read(&wanted.0)?;
+            let whole = wanted.1.as_bytes();
+            let (name, rest) = match memchr::memchr(b'/', whole) {
+                Some(end) => (&whole[..end], Some(&whole[end + 1..])),
+                None => (whole, None),
+            };
+            let entry = entries.into_iter().find(|entry| entry.name == name);
+            match (entry, rest) {
+                (Some(entry), Some(rest)) if entry.mode.is_none() => {
+                    let below = (entry.id, RepoPath::new(rest));
+                    asked.push(std::mem::replace(&mut wanted, below));
+                }
+                (Some(entry), None) => {
+                    let found = entry.at(name);
+                    asked.push(wanted);
+                    break found;
+                }
+                _ => {
+                    asked.push(wanted);
+                    break None;
+                }
+            }
+        };
+        let known = asked.into_iter().map(|asked| (asked, found.clone()));
+        self.files.extend(known);
+        Ok(found)
+    }
+
     fn content(&self, blob: &Oid) -> Result<Vec<u8>> {
         if self.objects.size(blob)? > LARGEST {
             bail!("a version of the file is larger than {LARGEST} bytes");
@@ -186,7 +225,7 @@ impl Blame<'_> {
         let mut origins: Vec<Option<(Oid, RepoPath, Oid)>> = Vec::new();
         for parent in parents {
             let tree = self.commit(parent)?.tree;
-            let there = self.trees.find(&tree, path)?;
+            let there = self.find(&tree, path)?;
             let there = there.filter(|entry| entry.mode.is_file());
             if there.as_ref().is_some_and(|entry| entry.id == *blob) {
                 return self.wait(*parent, path, *blob, parts);

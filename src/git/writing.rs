@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 use gix::objs::{Kind, Write as _};
@@ -12,7 +12,8 @@ use crate::diff::{Change, Entry, Mode, Oid};
 
 use super::Repo;
 use super::log::CommitText;
-use super::objects::{ObjectFault, Objects, native, plain};
+use super::objects::{ObjectFault, Objects, plain};
+use super::pack::{self, Packed};
 use super::parallel::in_parallel_with;
 use super::trees::{DEEPEST, TreeEntry, Trees};
 
@@ -21,7 +22,7 @@ const JOB: usize = 64;
 /// What copying an object costs, a comparison of numbers being one.
 const COPYING: usize = 1024;
 
-/// Writes single objects into a directory.
+/// Writes objects into a directory.
 pub(crate) struct ObjectWriter(gix::odb::loose::Store);
 
 /// What was copied of a range.
@@ -34,6 +35,11 @@ pub(crate) enum Copied {
 }
 
 impl ObjectWriter {
+    /// The directory for packs, which has to be there.
+    fn packs(&self) -> PathBuf {
+        self.0.path().join("pack")
+    }
+
     fn write(&self, kind: Kind, content: &[u8]) -> Result<Oid> {
         let id = self
             .0
@@ -52,7 +58,7 @@ impl Repo {
     }
 
     /// Copies the commits that `head` reaches and `base` does not, with the trees and blobs that their
-    /// parents lack, unless these take more than `limit` bytes. What is missing, or a tree that can't
+    /// parents lack, into one pack, unless these take more than `limit` bytes. What is missing, or a tree that can't
     /// be read, is left out: whoever needs it will say so.
     pub(crate) fn copy_range(
         &self,
@@ -92,22 +98,27 @@ impl Repo {
             &jobs,
             JOB * COPYING,
             || (shared.objects(), Vec::new()),
-            |(objects, buffer), job| -> Result<usize> {
+            |(objects, buffer), job| -> Result<Vec<Packed>> {
+                let mut packed = Vec::with_capacity(job.len());
                 for (kind, id) in *job {
                     match objects.read(id, *kind, true, buffer) {
-                        Ok(()) => {}
-                        Err(ObjectFault::Missing(_)) => continue,
+                        Ok(()) => packed.push(Packed::new(*id, *kind, buffer)),
+                        Err(ObjectFault::Missing(_)) => {}
                         Err(fault) => return Err(fault.into()),
                     }
-                    to.0.write_buf_with_known_id(*kind, buffer, native(id))
-                        .map_err(|error| anyhow!("{error}"))
-                        .with_context(|| format!("cannot write object {id}"))?;
                 }
-                Ok(job.len())
+                Ok(packed)
             },
         );
-        let copied = copied.into_iter().sum::<Result<usize>>();
-        copied
+        let copy = || -> Result<usize> {
+            let packed = copied.into_iter().collect::<Result<Vec<_>>>()?;
+            let packed: Vec<Packed> = packed.into_iter().flatten().collect();
+            if !packed.is_empty() {
+                pack::write(&to.packs(), self.raw().object_hash(), &packed)?;
+            }
+            Ok(packed.len())
+        };
+        copy()
             .context("cannot copy the reviewed objects")
             .map(Copied::All)
     }
@@ -385,17 +396,26 @@ mod tests {
         let head = fixture.commit();
         let repo = fixture.repo();
         let place = tempfile::tempdir().unwrap();
+        std::fs::create_dir(place.path().join("pack")).unwrap();
         let writer = repo.object_writer(place.path());
         let copied = repo
             .copy_range(&head, Some(&base), 1 << 20, &writer)
             .unwrap();
+        let files = std::fs::read_dir(writer.packs()).unwrap();
+        let mut files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+        files.sort();
+        let [index, _pack] = &files[..] else {
+            panic!("{files:?}");
+        };
+        let packed = fixture.git(&["verify-pack", "-v", index.to_str().unwrap()]);
+        let packed = String::from_utf8(packed).unwrap();
         let range = format!("{base}..{head}");
         let listed = fixture.git(&["rev-list", "--objects", &range]);
         let listed = String::from_utf8(listed).unwrap();
         let mut count = 0;
         for line in listed.lines() {
             let id = Oid::from_hex(line.split(' ').next().unwrap()).unwrap();
-            assert!(writer.0.contains(&native(&id)), "{line}");
+            assert!(packed.contains(&id.to_string()), "{line}");
             count += 1;
         }
         assert_eq!(copied, Copied::All(count));

@@ -13,12 +13,13 @@ use super::panel::{Answers, Counting, Silent};
 use super::read_units::Reading;
 use super::replies::{Heard, digest};
 use super::seats::{Ended, Place, Wants, seat_all};
+use super::shown::ShownShards;
 use super::told::Told;
 use super::{Asking, InForce, Reply, Session};
 use crate::agents::{Agent, AgentKind, FailureKind};
 use crate::brief::again::re_ask;
 use crate::brief::family::Family;
-use crate::brief::input::{BriefUnit, UnitKind};
+use crate::brief::input::{BriefUnit, Input, UnitKind};
 use crate::brief::shards::{Budget, shards};
 use crate::brief::{self, Brief};
 use crate::diff::{Change, RepoPath, unified};
@@ -209,8 +210,9 @@ impl Session {
         };
         let mut places = Vec::new();
         let mut answers = Answers::default();
+        let mut shown = ShownShards::new(&run.nonce, snapshot);
         for (agent, indices) in wanted {
-            if let Err(error) = run.seat(&agents[*agent], indices, &mut places) {
+            if let Err(error) = run.seat(&agents[*agent], indices, &mut shown, &mut places) {
                 answers.silent.push(Silent {
                     agent: agents[*agent].name.clone(),
                     kind: FailureKind::Refused,
@@ -348,13 +350,14 @@ impl Session {
             .repo
             .read_patches(&changes, &limits, |_, change, patch| {
                 let mut text = Vec::new();
-                unified::write(change, patch, names, &mut text).map(|()| text)
+                unified::write(change, patch, names, &mut text)?;
+                let redaction = redactor.redact(change.path(), &text);
+                Ok::<_, anyhow::Error>((redaction.text.into_owned(), redaction.marks))
             })?;
         let lines = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let mut given = BTreeMap::new();
         for ((index, change), patch) in asked_for.iter().zip(&changes).zip(patches) {
-            let patch = patch.context("cannot write a patch")?;
-            let redaction = redactor.redact(change.path(), &patch);
+            let (patch, marks) = patch.context("cannot write a patch")?;
             let (added, removed) = counting[*index].line_counts();
             let unit = BriefUnit {
                 id: id_of(*index),
@@ -367,12 +370,12 @@ impl Session {
                 added: lines(added),
                 removed: lines(removed),
                 kind: kind_of(path_kind(change.path())),
-                redacted: !redaction.marks.is_empty(),
-                patch: redaction.text.into_owned(),
+                redacted: !marks.is_empty(),
+                patch,
                 files: Vec::new(),
                 seen_before: false,
             };
-            given.insert(*index, (unit, redaction.marks));
+            given.insert(*index, (unit, marks));
         }
         Ok(given)
     }
@@ -415,6 +418,7 @@ impl<'r> Run<'r> {
         &'r self,
         agent: &'r Agent,
         wanted: &[usize],
+        shown: &mut ShownShards<'_>,
         places: &mut Vec<Place<'r>>,
     ) -> Result<()> {
         let units: Vec<BriefUnit> = wanted.iter().map(|it| self.units[it].clone()).collect();
@@ -422,13 +426,14 @@ impl<'r> Run<'r> {
             shard: SHARD,
             most: LARGEST_UNIT,
         };
-        let shards = shards(&units, budget)?;
+        let own = |shard: Vec<usize>| shard.iter().map(|at| units[*at].clone()).collect();
+        let shards: Vec<Vec<BriefUnit>> = shards(&units, budget)?.into_iter().map(own).collect();
+        shown.add(&shards, Input::most_inline(family(agent.kind)))?;
         let several = shards.len() > 1;
         let of = shards.len();
-        for (nth, shard) in shards.into_iter().enumerate() {
-            let own: Vec<BriefUnit> = shard.iter().map(|at| units[*at].clone()).collect();
+        for (nth, own) in shards.into_iter().enumerate() {
             let run = format!("r-{}", random_hex(4)?);
-            let brief = self.brief(&run, agent, own.clone())?;
+            let brief = self.brief(&run, agent, own.clone(), shown)?;
             let part = several.then_some((nth + 1, of));
             let home = self.snapshot.agent_home(&match part {
                 Some((part, _)) => format!("{}-{part}", agent.name),
@@ -447,15 +452,19 @@ impl<'r> Run<'r> {
         Ok(())
     }
 
-    fn brief(&self, run: &str, agent: &Agent, units: Vec<BriefUnit>) -> Result<Brief> {
-        let input = self.told.input(
-            run,
-            &self.nonce,
-            family(agent.kind),
-            units,
-            self.units.values(),
-        );
-        let made = brief::brief(&input)?;
+    fn brief(
+        &self,
+        run: &str,
+        agent: &Agent,
+        units: Vec<BriefUnit>,
+        shown: &ShownShards<'_>,
+    ) -> Result<Brief> {
+        let family = family(agent.kind);
+        let shown = shown.get(&units, Input::most_inline(family));
+        let shown = shown.context("a shard was not shown")?;
+        let all = self.units.values();
+        let input = self.told.input(run, &self.nonce, family, units, all);
+        let made = brief::brief(&input, shown)?;
         self.place(made)
     }
 

@@ -1,6 +1,8 @@
 //! What reviewers are told besides the change: the repository's rules as the base side has them, and
 //! what was decided before. Writing it down is the brief's.
 
+use std::collections::HashSet;
+
 use anyhow::Result;
 
 use super::Session;
@@ -205,8 +207,9 @@ impl Told {
         units: Vec<BriefUnit>,
         all: impl Iterator<Item = &'i BriefUnit>,
     ) -> Input<'i> {
+        let own: HashSet<&str> = units.iter().map(|unit| unit.id.as_str()).collect();
         let others = all
-            .filter(|other| units.iter().all(|unit| unit.id != other.id))
+            .filter(|other| !own.contains(other.id.as_str()))
             .map(|other| OtherUnit {
                 id: other.id.clone(),
                 path: other.path.clone(),
@@ -228,11 +231,6 @@ impl Told {
             earlier: self.earlier.clone(),
             snapshot: self.snapshot.clone(),
             author: None,
-            // What is asked over HTTP reads objects, and no file of the snapshot.
-            most_inline: match family {
-                Family::Api => usize::MAX,
-                _ => Input::MOST_INLINE,
-            },
             units,
         }
     }

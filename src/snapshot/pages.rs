@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::diff::{Change, Entry, Oid, RepoPath};
 use crate::finding::LineRange;
-use crate::git::Repo;
+use crate::git::{Contents, Repo};
 
 use super::{Redact, Redacted, Snapshot};
 
@@ -22,6 +22,8 @@ const LARGEST_TOGETHER: u64 = 64 << 20;
 const BLAMED_LINES: u32 = 5_000;
 /// Files that are blamed.
 const BLAMED_FILES: usize = 25;
+/// Base versions that are held at once.
+const AT_ONCE: usize = 64;
 /// Commits in the log.
 const LOGGED: usize = 500;
 
@@ -90,79 +92,126 @@ pub(crate) fn material(
     let own = snapshot.repo()?;
     let mut made = Material {
         log: log(snapshot, &own, redact)?,
-        units: Vec::new(),
+        units: Vec::with_capacity(units.len()),
     };
-    let deadline = Instant::now() + patience.all;
-    let mut room = LARGEST_TOGETHER;
-    let mut blamed = 0;
-    for (nth, (id, change)) in units.iter().enumerate() {
-        let number = format!("{:04}.txt", nth + 1);
-        let mut unit = UnitPages {
-            id: id.clone(),
-            path: change.path().clone(),
-            old_path: change
-                .old()
-                .map(|old| &old.path)
-                .filter(|old| *old != change.path())
-                .cloned(),
-            status: change.letter(),
-            in_tree: change.new().is_some() && snapshot.has(change.path()),
-            base: None,
-            no_base: None,
-            blame: None,
-        };
-        if let Some(old) = change.old() {
-            match base_version(repo, old, room, redact) {
-                Ok(text) => {
-                    room = room.saturating_sub(text.len() as u64);
-                    let name = format!("base/{number}");
-                    snapshot.add_file(&name, &text)?;
-                    unit.base = Some(name);
+    let blames = std::thread::scope(|scope| {
+        // These read history, which takes one processor long enough for all else.
+        let blames = scope.spawn(|| blames(snapshot, units, redact, patience));
+        let mut room = LARGEST_TOGETHER;
+        for part in units.chunks(AT_ONCE) {
+            let olds = base_versions(repo, part, redact);
+            for ((id, change), old) in part.iter().zip(olds) {
+                let mut unit = UnitPages::of(snapshot, id, change);
+                match old {
+                    Some(Ok(text)) if text.len() as u64 <= room => {
+                        room -= text.len() as u64;
+                        let name = format!("base/{:04}.txt", made.units.len() + 1);
+                        snapshot.add_file(&name, &text)?;
+                        unit.base = Some(name);
+                    }
+                    Some(Ok(_)) => unit.no_base = Some(TOO_LARGE.to_owned()),
+                    Some(Err(why)) => unit.no_base = Some(why),
+                    None => {}
                 }
-                Err(why) => unit.no_base = Some(why),
+                made.units.push(unit);
             }
         }
-        let left = deadline.saturating_duration_since(Instant::now());
-        if blamed < BLAMED_FILES && !left.is_zero() {
-            let text = blame(snapshot, &own, change, left.min(patience.file));
-            if let Some(text) = text.and_then(|text| shown(redact, change.path(), text)) {
-                let name = format!("blame/{number}");
-                snapshot.add_file(&name, &text)?;
-                unit.blame = Some(name);
-                blamed += 1;
-            }
-        }
-        made.units.push(unit);
+        let blames = blames.join().expect("who changed what is told, or nothing");
+        Ok::<_, anyhow::Error>(blames)
+    })?;
+    for (nth, text) in blames {
+        let name = format!("blame/{:04}.txt", nth + 1);
+        snapshot.add_file(&name, &text)?;
+        made.units[nth].blame = Some(name);
     }
     let json = serde_json::to_vec_pretty(&made.units).context("cannot write the list of units")?;
     snapshot.add_file("units.json", &json)?;
     Ok(made)
 }
 
+impl UnitPages {
+    /// What is said of every unit.
+    fn of(snapshot: &Snapshot, id: &str, change: &Change) -> Self {
+        let old = change.old().map(|old| &old.path);
+        Self {
+            id: id.to_owned(),
+            path: change.path().clone(),
+            old_path: old.filter(|old| *old != change.path()).cloned(),
+            status: change.letter(),
+            in_tree: change.new().is_some() && snapshot.has(change.path()),
+            base: None,
+            no_base: None,
+            blame: None,
+        }
+    }
+}
+
+/// The texts of the base versions that units have, or why there is none.
+fn base_versions(
+    repo: &Repo,
+    units: &[(String, &Change)],
+    redact: &Redact<'_>,
+) -> Vec<Option<std::result::Result<Vec<u8>, String>>> {
+    let olds: Vec<&Entry> = units
+        .iter()
+        .filter_map(|(_, change)| change.old())
+        .collect();
+    let take = |old: &Entry, contents: Contents<'_>| base_version(old, contents, redact);
+    let mut texts = repo.read_contents(&olds, LARGEST, take).into_iter();
+    let texts = units
+        .iter()
+        .map(|(_, change)| change.old().and_then(|_| texts.next()));
+    texts.collect()
+}
+
+const TOO_LARGE: &str = "it is too large";
+
 /// The text of a base version, or why there is none.
 fn base_version(
-    repo: &Repo,
     old: &Entry,
-    room: u64,
+    contents: Contents<'_>,
     redact: &Redact<'_>,
 ) -> std::result::Result<Vec<u8>, String> {
     if !old.mode.is_file() {
         return Err("it is no plain file".to_owned());
     }
-    let limit = LARGEST.min(room);
-    let text = match repo.read_blob_within(&old.id, limit) {
-        Ok(Some(text)) => text,
-        Ok(None) => return Err("it is too large".to_owned()),
-        Err(error) => return Err(format!("{error:#}")),
+    let text = match contents {
+        Contents::Bytes(text) => text,
+        Contents::TooLarge(_) => return Err(TOO_LARGE.to_owned()),
+        Contents::Missing => return Err(format!("object {} is missing", old.id)),
+        Contents::Damaged => return Err(format!("object {} is damaged", old.id)),
     };
     if memchr::memchr(0, &text[..text.len().min(8000)]).is_some() {
         return Err("it is binary".to_owned());
     }
-    match redact(&old.path, &text) {
-        Redacted::Same => Ok(text),
+    match redact(&old.path, text) {
+        Redacted::Same => Ok(text.to_vec()),
         Redacted::Text(text) => Ok(text),
         Redacted::Withheld { why } => Err(why),
     }
+}
+
+/// Who last changed the lines of the first files that had any before: their places among the units, and what
+/// there is to say. What takes too long is left out.
+fn blames(
+    snapshot: &Snapshot,
+    units: &[(String, &Change)],
+    redact: &Redact<'_>,
+    patience: Patience,
+) -> Vec<(usize, Vec<u8>)> {
+    let deadline = Instant::now() + patience.all;
+    let Ok(own) = snapshot.repo() else {
+        return Vec::new();
+    };
+    let texts = units.iter().enumerate().filter_map(|(nth, (_, change))| {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return None;
+        }
+        let text = blame(snapshot, &own, change, left.min(patience.file))?;
+        Some((nth, shown(redact, change.path(), text)?))
+    });
+    texts.take(BLAMED_FILES).collect()
 }
 
 /// Which commit last changed the lines of a file; `None` if that can't be told, or not in time.

@@ -1,6 +1,6 @@
 //! Which files stand in the snapshot of a tree that is too large to be written out: the changed ones,
 //! then what stands around them, then the texts of the same packages.
-//! Pure: paths and sizes in, a choice out.
+//! Pure: paths in, sizes where they decide, a choice out.
 
 use std::collections::BTreeSet;
 
@@ -28,22 +28,46 @@ const MANIFESTS: [&[u8]; 12] = [
     b"CMakeLists.txt",
 ];
 
-/// A file that could be written.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Candidate<'p> {
-    /// Its path.
-    pub(super) path: &'p RepoPath,
-    /// Its size in bytes.
-    pub(super) bytes: u64,
-}
+/// So many sizes are asked for at once, at least.
+const SIZES: usize = 1024;
 
 /// For each candidate whether it is taken: nearest to the changed paths first, until the limits are
 /// reached. A changed file that is itself too large counts nothing, as it is not written either.
+/// `sizes` gives the bytes of candidates by their indexes: it is asked only for those that are near.
 pub(super) fn choose(
-    candidates: &[Candidate<'_>],
+    candidates: &[&RepoPath],
     changed: &BTreeSet<&RepoPath>,
     limits: &SnapshotLimits,
+    sizes: &dyn Fn(&[usize]) -> Vec<u64>,
 ) -> Vec<bool> {
+    let mut taken = vec![false; candidates.len()];
+    let (mut files, mut bytes) = (0, 0);
+    for (tier, near) in tiers(candidates, changed).into_iter().enumerate() {
+        let mut near = near.as_slice();
+        while !near.is_empty() && files < limits.files {
+            let batch = near.len().min((limits.files - files).max(SIZES));
+            let (now, later) = near.split_at(batch);
+            near = later;
+            for (at, own) in now.iter().zip(sizes(now)) {
+                let size = if own > limits.file_bytes { 0 } else { own };
+                let fits = files < limits.files && bytes + size <= limits.bytes;
+                if fits && (tier < PACKAGE || own <= SMALL) {
+                    taken[*at] = true;
+                    files += 1;
+                    bytes += size;
+                }
+            }
+        }
+    }
+    taken
+}
+
+/// The place among the tiers of what is only in the same package.
+const PACKAGE: usize = 2;
+
+/// The indexes of the candidates by nearness: the changed ones, what stands around them, the rest of
+/// the same packages. What is farther is in none.
+fn tiers(candidates: &[&RepoPath], changed: &BTreeSet<&RepoPath>) -> [Vec<usize>; PACKAGE + 1] {
     let mut around: BTreeSet<&[u8]> = BTreeSet::from([&b""[..]]);
     for path in changed {
         let mut dir = directory(path.as_bytes());
@@ -53,43 +77,25 @@ pub(super) fn choose(
     }
     let tops: BTreeSet<&[u8]> = candidates
         .iter()
-        .filter(|one| MANIFESTS.contains(&one.path.file_name()))
-        .map(|one| directory(one.path.as_bytes()))
+        .filter(|path| MANIFESTS.contains(&path.file_name()))
+        .map(|path| directory(path.as_bytes()))
         .filter(|dir| !dir.is_empty())
         .collect();
     let packages: BTreeSet<&[u8]> = changed
         .iter()
         .filter_map(|path| package(path.as_bytes(), &tops))
         .collect();
-    let nearness = |one: &Candidate<'_>| {
-        if changed.contains(one.path) {
-            Some(0)
-        } else if around.contains(directory(one.path.as_bytes())) {
-            Some(1)
-        } else if one.bytes <= SMALL && is_below(one.path.as_bytes(), &packages) {
-            Some(2)
-        } else {
-            None
-        }
-    };
-    let mut taken = vec![false; candidates.len()];
-    let (mut files, mut bytes) = (0, 0);
-    for tier in 0..=2 {
-        for (at, one) in candidates.iter().enumerate() {
-            let size = if one.bytes > limits.file_bytes {
-                0
-            } else {
-                one.bytes
-            };
-            let fits = files < limits.files && bytes + size <= limits.bytes;
-            if nearness(one) == Some(tier) && fits {
-                taken[at] = true;
-                files += 1;
-                bytes += size;
-            }
+    let mut tiers: [Vec<usize>; PACKAGE + 1] = Default::default();
+    for (at, path) in candidates.iter().enumerate() {
+        if changed.contains(path) {
+            tiers[0].push(at);
+        } else if around.contains(directory(path.as_bytes())) {
+            tiers[1].push(at);
+        } else if is_below(path.as_bytes(), &packages) {
+            tiers[PACKAGE].push(at);
         }
     }
-    taken
+    tiers
 }
 
 /// The package that a path is in: the nearest directory above with a manifest, but not the top of the
@@ -128,15 +134,9 @@ mod tests {
             .map(|(path, _)| RepoPath::from(*path))
             .collect();
         let changed: Vec<RepoPath> = changed.iter().map(|path| RepoPath::from(*path)).collect();
-        let candidates: Vec<_> = paths
-            .iter()
-            .zip(files)
-            .map(|(path, (_, bytes))| Candidate {
-                path,
-                bytes: *bytes,
-            })
-            .collect();
-        let taken = choose(&candidates, &changed.iter().collect(), &limits);
+        let candidates: Vec<&RepoPath> = paths.iter().collect();
+        let sizes = |wanted: &[usize]| wanted.iter().map(|at| files[*at].1).collect();
+        let taken = choose(&candidates, &changed.iter().collect(), &limits, &sizes);
         let taken = paths.iter().zip(taken).filter(|(_, taken)| *taken);
         taken
             .map(|(path, _)| path.to_str_lossy().into_owned())
@@ -187,6 +187,22 @@ mod tests {
         assert_eq!(few.len(), 5);
         assert!(!few.contains(&"crates/a/tests/small.txt".to_owned()));
         assert!(chosen(&TREE, &[changed], limits(0, 100)).is_empty());
+    }
+
+    #[test]
+    fn only_what_is_near_is_asked_for_its_size() {
+        let paths: Vec<RepoPath> = TREE.iter().map(|(path, _)| RepoPath::from(*path)).collect();
+        let candidates: Vec<&RepoPath> = paths.iter().collect();
+        let changed = RepoPath::from("crates/a/src/deep/changed.rs");
+        let asked = std::cell::RefCell::new(Vec::new());
+        let sizes = |wanted: &[usize]| {
+            asked.borrow_mut().extend_from_slice(wanted);
+            vec![1; wanted.len()]
+        };
+        let limits = SnapshotLimits::default();
+        choose(&candidates, &BTreeSet::from([&changed]), &limits, &sizes);
+        asked.borrow_mut().sort_unstable();
+        assert_eq!(*asked.borrow(), [0, 1, 2, 3, 4, 5, 7]);
     }
 
     #[test]

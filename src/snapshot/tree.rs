@@ -9,8 +9,7 @@ use crate::diff::{Change, Entry, RepoPath};
 use crate::git::{FileStat, Listed, Repo};
 
 use super::files::{self, Made};
-use super::part::{self, Candidate};
-use super::{Head, Plan, Snapshot, gitdir, names};
+use super::{Head, Plan, Snapshot, gitdir, names, part};
 
 /// A tree of more files than this is refused: a few small objects can stand for any number.
 const MOST_FILES: usize = 1_000_000;
@@ -96,17 +95,13 @@ impl Snapshot {
             .filter(|(_, wanted)| **wanted == Wanted::Yes)
             .map(|(one, _)| &one.entry)
             .collect();
-        let sizes = repo.sizes(&entries);
-        let counted = |size: &u64| {
-            if *size > plan.limits.file_bytes {
-                0
-            } else {
-                *size
+        // Where their number decides, most sizes are never asked for.
+        if entries.len() <= plan.limits.files {
+            let counted = |size: &u64| *size <= plan.limits.file_bytes;
+            let bytes: u64 = repo.sizes(&entries).into_iter().filter(counted).sum();
+            if bytes <= plan.limits.bytes {
+                return Ok(wanted);
             }
-        };
-        let bytes: u64 = sizes.iter().map(counted).sum();
-        if entries.len() <= plan.limits.files && bytes <= plan.limits.bytes {
-            return Ok(wanted);
         }
         self.partial = true;
         let changes = match plan.head {
@@ -118,15 +113,12 @@ impl Snapshot {
             }
         };
         let touched: BTreeSet<&RepoPath> = changes.iter().map(Change::path).collect();
-        let candidates: Vec<Candidate<'_>> = entries
-            .iter()
-            .zip(sizes)
-            .map(|(entry, bytes)| Candidate {
-                path: &entry.path,
-                bytes,
-            })
-            .collect();
-        let mut taken = part::choose(&candidates, &touched, &plan.limits).into_iter();
+        let paths: Vec<&RepoPath> = entries.iter().map(|entry| &entry.path).collect();
+        let sizes = |wanted: &[usize]| {
+            let wanted: Vec<&Entry> = wanted.iter().map(|at| entries[*at]).collect();
+            repo.sizes(&wanted)
+        };
+        let mut taken = part::choose(&paths, &touched, &plan.limits, &sizes).into_iter();
         for wanted in wanted.iter_mut().filter(|wanted| **wanted == Wanted::Yes) {
             if taken.next() == Some(false) {
                 *wanted = Wanted::TooFar;

@@ -17,11 +17,7 @@ fn obedient(units: &[(&str, &str, &str)]) -> Value {
 }
 
 fn paged() -> Brief {
-    let input = Input {
-        most_inline: 10,
-        ..input(Family::Gemini)
-    };
-    brief(&input).unwrap()
+    brief_inline(&input(Family::Gemini), 10).unwrap()
 }
 
 #[test]
@@ -99,10 +95,9 @@ fn long_and_odd_lines_can_be_repeated() {
             unit("u01", "a.c", &patch),
             unit("u02", "b.png", "Binary files differ\n"),
         ],
-        most_inline: 10,
         ..input(Family::Api)
     };
-    let expects = brief(&input).unwrap().expects;
+    let expects = brief_inline(&input, 10).unwrap().expects;
     assert_eq!(expects.units[1].echo, EchoRule::None);
     let first: String = long.chars().take(80).collect();
     for (echo, counts) in [
