@@ -102,7 +102,7 @@ impl Repo {
                 let mut packed = Vec::with_capacity(job.len());
                 for (kind, id) in *job {
                     match objects.read(id, *kind, true, buffer) {
-                        Ok(()) => packed.push(Packed::new(*id, *kind, buffer)),
+                        Ok(()) => packed.push(Packed::new(*id, *kind, buffer)?),
                         Err(ObjectFault::Missing(_)) => {}
                         Err(fault) => return Err(fault.into()),
                     }
