@@ -33,8 +33,8 @@ mod log;
 mod objects;
 #[cfg(test)]
 mod oracle;
-mod pack;
 mod pack_index;
+mod packing;
 mod packs;
 mod parallel;
 mod patches;

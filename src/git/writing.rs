@@ -13,7 +13,7 @@ use crate::diff::{Change, Entry, Mode, Oid};
 use super::Repo;
 use super::log::CommitText;
 use super::objects::{ObjectFault, Objects, plain};
-use super::pack::{self, Packed};
+use super::packing::{self, Packed};
 use super::parallel::in_parallel_with;
 use super::trees::{DEEPEST, TreeEntry, Trees};
 
@@ -114,7 +114,7 @@ impl Repo {
             let packed = copied.into_iter().collect::<Result<Vec<_>>>()?;
             let packed: Vec<Packed> = packed.into_iter().flatten().collect();
             if !packed.is_empty() {
-                pack::write(&to.packs(), self.raw().object_hash(), &packed)?;
+                packing::write(&to.packs(), self.raw().object_hash(), &packed)?;
             }
             Ok(packed.len())
         };
