@@ -11,7 +11,7 @@
 //! - `place`: where a repository stands on disk
 //! - `refs`: HEAD, remotes, what is known of their branches
 //! - `listing`, `contents`: all files of a tree, hostile names marked, and their contents in parallel
-//! - `lend`, `index_file`, `writing`, `pack`: what a snapshot's own repository is made of
+//! - `lend`, `index_file`, `writing`, `packing`: what a snapshot's own repository is made of
 //! - `restored`: which changes put back what was there before
 //! - `state`: whether any name or setting has changed
 
