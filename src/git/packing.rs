@@ -24,7 +24,8 @@ pub(in crate::git) struct Packed {
 }
 
 impl Packed {
-    /// Takes the content of an object. It is not compressed: packs of ours are read once or twice.
+    /// Takes the content of an object. It is compressed, if only a little: what agents are not to see must not
+    /// meet them in a search through all files.
     pub(in crate::git) fn new(id: Oid, kind: Kind, content: &[u8]) -> Result<Self> {
         let mut bytes = Vec::with_capacity(content.len() + content.len() / 1024 + 64);
         let number = match kind {
@@ -43,7 +44,7 @@ impl Packed {
             size >>= 7;
         }
         bytes.push(byte);
-        let mut stored = Write::new(bytes, Compression::NONE);
+        let mut stored = Write::new(bytes, Compression::BEST_SPEED);
         stored.write_all(content)?;
         stored.flush()?;
         let bytes = stored.into_inner();
