@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::sandbox::{Repo, Sandbox, write};
 
 /// How long anything may take before it counts as never.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 const SCRIPT: &str = include_str!("agent.sh");
 
