@@ -3,6 +3,7 @@
 
 use super::{Case, Lead, Word};
 use crate::finding::{Action, Finding, Member, RawFinding, Reconciliation, Stance};
+use crate::gate::{EvidencePolicy, may_block};
 use crate::parse::verdicts::Verified;
 
 /// Under this mean likelihood a cluster is in doubt; see `consolidate`.
@@ -23,15 +24,15 @@ pub(crate) const ELSEWHERE: f64 = 0.5;
 
 /// Takes the voices out of a case in doubt that the lead calls another problem; each is a finding of its
 /// own, as it would have been without the others. The rest stays the case. What the code does not bear out
-/// is not taken apart: it may block only because several say it.
+/// is not taken apart, nor is anything if all of it together may block as what it is and none of the parts may:
+/// some need the evidence, or the company, of others.
 pub(super) fn take_apart(case: &mut Case, verified: &Verified, lead: Lead<'_>) -> Vec<Finding> {
-    let mut evidence = case.finding.voices.evidence.iter();
-    let supported = evidence.any(|check| check.supported);
     let named = |nth: usize| {
         let name = format!("{}.{}", case.id, nth + 1);
         verified.apart.contains(&name)
     };
-    if !supported
+    let mut evidence = case.finding.voices.evidence.iter();
+    if !evidence.any(|check| check.supported)
         || !case.finding.is_opinion()
         || case.alone.len() != case.finding.voices.members.len()
     {
@@ -74,6 +75,12 @@ pub(super) fn take_apart(case: &mut Case, verified: &Verified, lead: Lead<'_>) -
             let check = checks.find(|it| it.agent == raw.agent && it.id == raw.id);
             kept.voices.evidence.extend(check.cloned());
         }
+    }
+    let blocks = |finding: &Finding| {
+        finding.severity >= case.finding.severity && may_block(finding, EvidencePolicy::Required)
+    };
+    if blocks(&case.finding) && !apart.iter().chain([&kept]).any(blocks) {
+        return Vec::new();
     }
     let reason = format!("the lead, {}, says they are two problems", lead.agent);
     for finding in apart.iter_mut().chain([&mut kept]) {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::diff::RepoPath;
 use crate::finding::{Anchor, Checked, FindingId, Kind, Location, Proof, RULES, Voices};
+use crate::gate::{EvidencePolicy, may_block};
 
 const LEAD: Lead<'static> = Lead {
     agent: "claude",
@@ -410,6 +411,45 @@ fn what_the_code_does_not_bear_out_is_not_taken_apart() {
         1,
         "two vendors agree, and it blocks"
     );
+}
+
+#[test]
+fn taking_apart_loses_no_block() {
+    let voices = [("codex", S, true), ("gemini", I, false), ("opus", I, false)];
+    for (taken, count) in [
+        (&["k01.1"][..], 2),
+        (&["k01.2", "k01.3"], 3),
+        (&["k01.2"], 3),
+    ] {
+        let voices = &voices[..count];
+        let by: Vec<(&str, Severity)> = voices.iter().map(|it| (it.0, it.1)).collect();
+        let mut finding = raised("leak", &by, true);
+        let own = &mut finding.voices;
+        let alone = voices.iter().zip(&own.members).zip(&mut own.evidence);
+        let alone: Vec<Option<Finding>> = alone
+            .map(|((it, raw), check)| {
+                check.supported = it.2;
+                let mut alone = raised(it.0, &[(it.0, it.1)], it.2);
+                alone.voices.members = vec![raw.clone()];
+                alone.voices.evidence = vec![check.clone()];
+                Some(alone)
+            })
+            .collect();
+        assert!(may_block(&finding, EvidencePolicy::Required) && finding.severity == I);
+        let mut said = says("k01", Verdict::Keep);
+        said.apart = taken.iter().map(|it| (*it).to_owned()).collect();
+        let word = Word {
+            verified: &said,
+            quoted: Quoted::Nowhere,
+        };
+        let case = Case {
+            alone,
+            ..case("k01", finding)
+        };
+        let outcome = apply(vec![case], &[word], &[], vec![], LEAD);
+        let blocks = |it: &Finding| it.severity >= I && may_block(it, EvidencePolicy::Required);
+        assert!(outcome.findings.iter().any(blocks), "{taken:?}");
+    }
 }
 
 #[test]
