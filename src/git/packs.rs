@@ -371,6 +371,40 @@ mod tests {
     }
 
     #[test]
+    fn an_index_that_leads_to_other_objects_deceives_nobody() {
+        let fixture = Fixture::new();
+        grow(&fixture, 0..4);
+        fixture.git(&["gc", "-q"]);
+        let packs_dir = fixture.root().join(".git/objects/pack");
+        let mut files = std::fs::read_dir(packs_dir).unwrap();
+        let path = files
+            .find_map(|file| {
+                let path = file.unwrap().path();
+                path.extension()
+                    .is_some_and(|it| it == "idx")
+                    .then_some(path)
+            })
+            .unwrap();
+        let mut bytes = std::fs::read(&path).unwrap();
+        let count = usize::try_from(Index::open(&path, 20).unwrap().count()).unwrap();
+        // Behind signature, counts, ids and checksums: each object gets the place of the one before.
+        let at = 8 + 256 * 4 + count * 24;
+        bytes[at..at + count * 4].rotate_right(4);
+        #[expect(clippy::disallowed_methods, reason = "a test damages its own pack")]
+        {
+            std::fs::remove_file(&path).unwrap();
+            std::fs::write(&path, bytes).unwrap();
+        }
+        let repo = fixture.repo();
+        let head = fixture.id("refs/heads/main");
+        for kind in [Kind::Commit, Kind::Tree, Kind::Blob] {
+            let read = repo.objects().read(&head, kind, true, &mut Vec::new());
+            assert!(read.is_err(), "{kind}");
+        }
+        assert!(repo.tree_of(&head).is_err());
+    }
+
+    #[test]
     fn digits_are_those_that_git_prints() {
         let fixture = Fixture::new();
         grow(&fixture, 0..40);
