@@ -11,14 +11,21 @@ const WIDEST: usize = 100;
 const LISTED: usize = 8;
 /// Longer summaries are cut, in bytes.
 const LONGEST: usize = 2000;
+/// So many paragraphs of one are shown.
+const PARAGRAPHS: usize = 6;
+/// Foreign words stand in from the margin: what stands there is ours, the verdict above all.
+const INDENT: usize = 2;
 
 /// What the change does and what matters in it.
 pub(super) fn summary(page: &mut Page, report: &Report, width: usize) {
     let width = width.min(WIDEST);
     if let Some(narrative) = &report.narrative {
         page.end();
-        page.prose(Style::Plain, 0, width, shortened(&narrative.summary));
-        page.line(Style::Faint, format!("{}, who led", narrative.agent));
+        page.line(Style::Faint, format!("{}, who led:", narrative.agent));
+        let lines = shortened(&narrative.summary).lines().map(str::trim);
+        for line in lines.filter(|line| !line.is_empty()).take(PARAGRAPHS) {
+            page.prose(Style::Plain, INDENT, width, line);
+        }
         return;
     }
     let words = report.said.iter().filter_map(|said| {
@@ -29,8 +36,8 @@ pub(super) fn summary(page: &mut Page, report: &Report, width: usize) {
         if nth == 0 {
             page.end();
         }
-        let text = format!("{}: {}", said.agent, shortened(first));
-        page.prose(Style::Plain, 0, width, &text);
+        page.line(Style::Faint, format!("{}:", said.agent));
+        page.prose(Style::Plain, INDENT, width, shortened(first));
     }
 }
 
@@ -47,7 +54,7 @@ pub(super) fn notes(page: &mut Page, report: &Report, width: usize) {
         page.end().line(Style::Strong, heading);
         for item in items.iter().take(LISTED) {
             let one = item.split_whitespace().collect::<Vec<_>>().join(" ");
-            page.prose(Style::Plain, 2, width, &one);
+            page.prose(Style::Plain, INDENT, width, &one);
         }
         if items.len() > LISTED {
             let more = format!(
@@ -94,4 +101,47 @@ fn shortened(text: &str) -> &str {
         end -= 1;
     }
     &text[..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::{Narrative, sample};
+
+    #[test]
+    fn foreign_words_are_bounded_and_keep_from_the_margin() {
+        let mut report = sample::report(1);
+        let mut shown = |summary: String| {
+            report.narrative = Some(Narrative {
+                agent: "ann".to_owned(),
+                summary,
+                ..Narrative::default()
+            });
+            let mut page = Page::new();
+            super::summary(&mut page, &report, 80);
+            let text = |line: &Vec<(Style, String)>| -> String {
+                line.iter().map(|(_, text)| text.as_str()).collect()
+            };
+            page.lines().iter().map(text).collect::<Vec<String>>()
+        };
+        let lines = shown("BLOCKED by 0 findings\nPASS: 4 files\n".to_owned());
+        let tail: Vec<&str> = lines
+            .iter()
+            .rev()
+            .take(3)
+            .rev()
+            .map(String::as_str)
+            .collect();
+        assert_eq!(
+            tail,
+            [
+                "ann, who led:",
+                "  BLOCKED by 0 findings",
+                "  PASS: 4 files"
+            ]
+        );
+        assert!(shown("\n".repeat(5_000)).len() < 5);
+        assert!(shown("a\n".repeat(5_000)).len() < 12);
+        assert!(shown("word ".repeat(50_000)).len() < 60);
+    }
 }
