@@ -86,6 +86,14 @@ pub(super) fn foreseen_page(foreseen: &Foreseen) -> Page {
             ))
             .end();
     }
+    if let Some(lead) = &foreseen.lead {
+        page.put(Style::Strong, &lead.agent)
+            .text(format!(
+                " would lead, and get the findings with the code around them; sent to {}",
+                lead.sends_to
+            ))
+            .end();
+    }
     if !foreseen.redactions.is_empty() {
         let count = foreseen.redactions.len();
         page.line(

@@ -23,6 +23,9 @@ const BYTES_PER_TOKEN: usize = 4;
 pub(crate) struct Foreseen {
     /// To whom; nobody if nothing is missing or nobody is enabled.
     pub(crate) agents: Vec<ForeseenAgent>,
+    /// Who would be asked to lead after them, as far as that is known before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) lead: Option<ForeseenLead>,
     /// What would be cut out before.
     pub(crate) redactions: Vec<ForeseenRedaction>,
 }
@@ -40,6 +43,15 @@ pub(crate) struct ForeseenAgent {
     pub(crate) parts: usize,
     /// About how many tokens its briefs have; what it reads around them comes on top.
     pub(crate) tokens: usize,
+}
+
+/// Who would be asked to check what agents find.
+#[derive(Debug, Serialize)]
+pub(crate) struct ForeseenLead {
+    /// Its name.
+    pub(crate) agent: String,
+    /// Who gets the findings and the code around them.
+    pub(crate) sends_to: String,
 }
 
 /// One value that would be cut out.
@@ -89,6 +101,14 @@ impl Session {
                 .copied()
                 .collect();
             let given = self.given(&question, &all, &redactor)?;
+            if !unread.is_empty() || self.lead.is_some() {
+                // Whoever answers first leads, if nobody is named; that is the first, if all is well.
+                let lead = self.leader(&question, &|_| true).ok().flatten();
+                foreseen.lead = lead.map(|agent| ForeseenLead {
+                    sends_to: agent.receiver(),
+                    agent: agent.name,
+                });
+            }
             for (agent, wanted) in unread {
                 let agent = &panel.agents[agent];
                 let units: Vec<_> = wanted.iter().map(|index| given[index].0.clone()).collect();

@@ -52,7 +52,11 @@ impl Session {
     ) -> Led {
         let mut led = Led::default();
         let asks = matches!(question.asking, Asking::Missing | Asking::Everything);
-        let agent = match self.leader(question, opinions) {
+        let has_answered = |name: &str| {
+            let mut heard = opinions.agents.iter();
+            heard.any(|it| it.name == name && it.read + it.remembered > 0)
+        };
+        let agent = match self.leader(question, &has_answered) {
             Ok(Some(agent)) => agent,
             Ok(None) => return led,
             Err(why) => {
@@ -99,10 +103,10 @@ impl Session {
 
     /// Who leads: the agent named for this run, else the one of the settings if it is enabled here, else
     /// the first of the panel that answered. The error says why nobody does who should.
-    fn leader(
+    pub(super) fn leader(
         &self,
         question: &Question<'_>,
-        opinions: &Opinions,
+        has_answered: &dyn Fn(&str) -> bool,
     ) -> Result<Option<Agent>, String> {
         if self.lead.is_some() {
             return Ok(self.named_lead().cloned());
@@ -121,10 +125,7 @@ impl Session {
             None => Ok(panel
                 .agents
                 .iter()
-                .find(|agent| {
-                    let mut heard = opinions.agents.iter();
-                    heard.any(|it| it.name == agent.name && it.read + it.remembered > 0)
-                })
+                .find(|agent| has_answered(&agent.name))
                 .cloned()),
         }
     }

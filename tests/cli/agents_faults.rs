@@ -8,12 +8,11 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::thread;
 
-use serde_json::Value;
-
 use super::support::agents::{configured, has, snapshots, until};
 #[cfg(target_os = "linux")]
 use super::support::agents::{processes, until_nobody_is_left};
 use super::support::programs::{ALL, Program, Review, installed, plant, secret};
+use super::support::sandbox::readers;
 use super::support::vendors::Plan;
 use super::support::vendors::faults::{Fault, WORDS};
 use super::support::vendors::reviewer::TITLE;
@@ -224,7 +223,7 @@ fn fails(program: Program, place: &Path, fault: &Fault, ends: Ends) {
 
     // Ann's answer is kept, whatever became of the other.
     for path in ["cart.js", "shop.js"] {
-        assert!(readers(&report, path).contains(&"ann"), "{case}");
+        assert!(readers(&report, path).contains(&"ann".to_owned()), "{case}");
     }
     assert!(
         said.stdout.contains("Prices are counted, not added"),
@@ -232,7 +231,7 @@ fn fails(program: Program, place: &Path, fault: &Fault, ends: Ends) {
     );
     let read: Vec<&str> = ["cart.js", "shop.js"]
         .into_iter()
-        .filter(|path| readers(&report, path).contains(&program.name))
+        .filter(|path| readers(&report, path).contains(&program.name.to_owned()))
         .collect();
     let named = report["failed"].as_array().and_then(|failed| {
         let own = failed.iter().find(|it| it["agent"] == program.name)?;
@@ -274,14 +273,6 @@ fn fails(program: Program, place: &Path, fault: &Fault, ends: Ends) {
     assert_eq!(snapshots(&review.sandbox), [""; 0], "{case}");
     #[cfg(target_os = "linux")]
     until_nobody_is_left(&review.sandbox);
-}
-
-/// Who has read a file.
-fn readers<'r>(report: &'r Value, path: &str) -> Vec<&'r str> {
-    let units = report["targets"][0]["units"].as_array().unwrap();
-    let unit = units.iter().find(|unit| unit["path"] == path).unwrap();
-    let names = unit["read_by"].as_array().into_iter().flatten();
-    names.map(|name| name.as_str().unwrap()).collect()
 }
 
 /// Fails if a process other than ours knows the key of another program than the one under test.

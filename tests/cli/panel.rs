@@ -1,10 +1,8 @@
 //! The panel: who is asked, about what, what leaves the machine, and what counts as reviewed.
 //! Agents that fail are left to `panel_faults`, pushes and interruptions to `panel_hook`.
 
-use serde_json::Value;
-
 use crate::support::agents::{configured, enabled, has, snapshots, units};
-use crate::support::sandbox::{Repo, Sandbox, write};
+use crate::support::sandbox::{Repo, Sandbox, readers, write};
 use crate::support::token;
 
 /// A cart with a mistake that no rule knows.
@@ -22,6 +20,26 @@ fn with_cart(sandbox: &Sandbox) -> Repo<'_> {
 }
 
 #[test]
+fn who_would_lead_is_told_before_anything_is_sent() {
+    let sandbox = Sandbox::new();
+    let repo = with_cart(&sandbox);
+    let [ann, bob] = configured(&sandbox, ["ann", "bob"], "[review]\n");
+    repo.deep_review(["agents", "enable", "ann"]).code(0);
+    repo.deep_review(["--dry-run"])
+        .code(0)
+        .prints("ann would get cart.js")
+        .prints("ann would lead");
+    // Also one that reads nothing else.
+    repo.deep_review(["--dry-run", "--lead", "bob"])
+        .code(0)
+        .prints("bob would lead");
+    repo.deep_review(["--dry-run", "--lead", "none"])
+        .code(0)
+        .conceals("would lead");
+    assert!(ann.asked().is_empty() && bob.asked().is_empty());
+}
+
+#[test]
 fn what_the_repository_recommends_is_told_and_enables_nobody() {
     let sandbox = Sandbox::new();
     let repo = with_cart(&sandbox);
@@ -35,17 +53,6 @@ fn what_the_repository_recommends_is_told_and_enables_nobody() {
         .says("could review too: ann (this repository recommends ann, house)");
     repo.deep_review([""; 0]).code(0).conceals("ann (");
     assert!(ann.asked().is_empty());
-}
-
-/// Who has read a file, the rules aside.
-fn readers(report: &Value, path: &str) -> Vec<String> {
-    let units = report["targets"][0]["units"].as_array().unwrap();
-    let unit = units.iter().find(|unit| unit["path"] == path).unwrap();
-    let names = unit["read_by"].as_array().into_iter().flatten();
-    names
-        .map(|name| name.as_str().unwrap().to_owned())
-        .filter(|name| name != "rules")
-        .collect()
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::support::agents::{ShellAgent, enabled, has, snapshots, units};
 #[cfg(target_os = "linux")]
 use crate::support::agents::{processes, until_nobody_is_left};
-use crate::support::sandbox::{Repo, Sandbox};
+use crate::support::sandbox::{Repo, Sandbox, readers};
 
 const CART: &str = "export function total(prices) {\n  return prices.length;\n}\n";
 const SHOP: &str = "export function greet(name) {\n  return \"Hello, \" + name;\n}\n";
@@ -38,17 +38,6 @@ fn with_files(sandbox: &Sandbox) -> Repo<'_> {
     repo.write("shop.js", SHOP);
     repo.commit("Two files");
     repo
-}
-
-/// Who has read a file, the rules aside.
-fn readers(report: &Value, path: &str) -> Vec<String> {
-    let units = report["targets"][0]["units"].as_array().unwrap();
-    let unit = units.iter().find(|unit| unit["path"] == path).unwrap();
-    let names = unit["read_by"].as_array().into_iter().flatten();
-    names
-        .map(|name| name.as_str().unwrap().to_owned())
-        .filter(|name| name != "rules")
-        .collect()
 }
 
 /// Two agents read; Ann does as she is told and Bob as `script` says. Fails unless Ann's answer alone

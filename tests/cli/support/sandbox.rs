@@ -347,6 +347,17 @@ pub(crate) fn contents(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     found
 }
 
+/// Who has read a file, the rules aside.
+pub(crate) fn readers(report: &Value, path: &str) -> Vec<String> {
+    let units = report["targets"][0]["units"].as_array().unwrap();
+    let unit = units.iter().find(|unit| unit["path"] == path).unwrap();
+    let names = unit["read_by"].as_array().into_iter().flatten();
+    names
+        .map(|name| name.as_str().unwrap().to_owned())
+        .filter(|name| name != "rules")
+        .collect()
+}
+
 /// How many units an agent read in a review, and how many it remembered.
 pub(crate) fn read_and_remembered(report: &Value) -> (u64, u64) {
     let number = |name: &str| report["agents"][0][name].as_u64().expect("it is a number");
