@@ -260,9 +260,6 @@ pub(crate) enum Command {
         #[command(subcommand)]
         event: HookEvent,
     },
-    /// Run an agent for the process that started this one, over a socket on standard input
-    #[command(hide = true)]
-    Supervise,
     /// Remove the snapshots that ended reviews left
     #[command(hide = true)]
     Sweep,

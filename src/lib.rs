@@ -60,6 +60,7 @@ mod store;
 mod ui;
 mod units;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 pub use cli::Cli;
@@ -70,7 +71,22 @@ use cli::{Command, ReviewArgs};
 use commands::diff::Shape;
 use commands::explain::Wanted;
 use error::{Exit, HintExt};
-use ui::{Ui, Volume};
+use ui::{ColorChoice, Ui, Volume};
+
+/// Whether these arguments, the program's name first, are those by which this program starts itself as the
+/// supervisor of an agent.
+pub fn is_supervisor(arguments: impl Iterator<Item = OsString>) -> bool {
+    arguments.skip(1).eq([process::SUBCOMMAND])
+}
+
+/// Serves the process that started this one as a supervisor; what went wrong is on standard error, what it
+/// means in the exit code.
+pub fn supervise() -> ExitCode {
+    told(
+        process::serve(),
+        &Ui::new(ColorChoice::Auto, Volume::Normal),
+    )
+}
 
 /// Runs a command line; what went wrong is on standard error, what it means in the exit code.
 pub fn run(cli: &Cli) -> ExitCode {
@@ -137,9 +153,13 @@ pub fn run(cli: &Cli) -> ExitCode {
         Some(Command::Uninstall) => commands::install::uninstall(&ui),
         Some(Command::Demo) => commands::demo::run(&ui),
         Some(Command::Hook { event }) => commands::hook::run(event, &ui),
-        Some(Command::Supervise) => process::serve(),
         Some(Command::Sweep) => commands::sweep::run(),
     };
+    told(done, &ui)
+}
+
+/// The exit code of what was done; an error is told.
+fn told(done: anyhow::Result<Exit>, ui: &Ui) -> ExitCode {
     let exit = done.unwrap_or_else(|error| {
         ui.error(&error);
         Exit::CouldNotRun

@@ -14,7 +14,7 @@ use anyhow::{Context, Result};
 use crate::env;
 
 /// The hidden subcommand that makes this program a supervisor.
-pub(super) const SUBCOMMAND: &str = "supervise";
+pub(crate) const SUBCOMMAND: &str = "supervise";
 
 /// How this program is started once more.
 #[derive(Clone, Debug)]

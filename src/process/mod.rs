@@ -28,6 +28,8 @@ use anyhow::{Context, Result, ensure};
 
 use crate::error::HintExt;
 
+/// The only argument by which this program starts itself as a supervisor.
+pub(crate) use companion::SUBCOMMAND;
 pub(crate) use detached::start_detached;
 pub(crate) use interrupt::Interrupt;
 pub(crate) use supervise::supervise;
