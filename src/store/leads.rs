@@ -38,7 +38,7 @@ impl Store {
         let sealed = self.secret()?.seal(Purpose::Lead, said)?;
         let path = self.dir.join(FILE);
         self.own_writing(|| {
-            lines::append(&path, &[sealed])?;
+            lines::append(&path, &[sealed], lines::Crash::KeepsAll)?;
             let bytes = lines::read(&path)?;
             if bytes.len() > COMPACT_ABOVE {
                 let half = bytes.len() / 2;

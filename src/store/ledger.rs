@@ -60,6 +60,7 @@ impl Store {
             .iter()
             .map(|decision| secret.seal(Purpose::Decision, decision))
             .collect::<anyhow::Result<Vec<String>>>()?;
-        lines::append(&self.dir.join(FILE), &sealed).context("the decision was not recorded")
+        lines::append(&self.dir.join(FILE), &sealed, lines::Crash::KeepsAll)
+            .context("the decision was not recorded")
     }
 }

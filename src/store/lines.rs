@@ -1,4 +1,4 @@
-//! Files of lines that only grow: appended whole under the store's lock, flushed to the disk.
+//! Files of lines that only grow: appended whole under the store's lock, flushed to the disk where it matters.
 //! A last line without its line feed is a torn write: readers ignore it, the next writer cuts it off.
 
 use std::fs;
@@ -24,8 +24,17 @@ pub(super) fn len(path: &Path) -> anyhow::Result<u64> {
         .len())
 }
 
-/// Appends lines in one write and waits until they are on the disk. The caller holds the lock.
-pub(super) fn append(path: &Path, lines: &[String]) -> anyhow::Result<()> {
+/// What a crash of the system may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Crash {
+    /// Nothing: the lines are on the disk when they are appended.
+    KeepsAll,
+    /// The last lines, which are quickly made again.
+    MayLoseLast,
+}
+
+/// Appends lines in one write. The caller holds the lock.
+pub(super) fn append(path: &Path, lines: &[String], crash: Crash) -> anyhow::Result<()> {
     let attempt = || -> anyhow::Result<()> {
         refuse_special(path)?;
         let mut file = private().read(true).append(true).create(true).open(path)?;
@@ -39,7 +48,10 @@ pub(super) fn append(path: &Path, lines: &[String]) -> anyhow::Result<()> {
             bytes.push(b'\n');
         }
         file.write_all(&bytes)?;
-        Ok(file.sync_all()?)
+        if crash == Crash::KeepsAll {
+            file.sync_all()?;
+        }
+        Ok(())
     };
     attempt().with_context(|| format!("cannot append to `{}`", path.display()))
 }
@@ -76,11 +88,11 @@ mod tests {
     fn a_torn_tail_is_ignored_then_cut_off() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
-        append(&path, &["one".to_owned()]).unwrap();
+        append(&path, &["one".to_owned()], Crash::KeepsAll).unwrap();
         let torn = format!("one\n{}", "x".repeat(20_000));
         fs::write(&path, torn).unwrap();
         assert_eq!(read(&path).unwrap(), b"one\n");
-        append(&path, &["two".to_owned()]).unwrap();
+        append(&path, &["two".to_owned()], Crash::MayLoseLast).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"one\ntwo\n");
         assert_eq!(len(&path).unwrap(), 8);
     }

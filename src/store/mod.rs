@@ -279,6 +279,30 @@ pub(crate) fn open_log(path: &Path) -> anyhow::Result<File> {
     attempt().with_context(|| format!("cannot write `{}`", path.display()))
 }
 
+/// As many writers as wait for the disk together: it takes what they have in one go.
+const SYNCED_TOGETHER: usize = 8;
+
+/// Writes new private files; all of them are on the disk when this returns.
+fn create_all(files: &[(PathBuf, &[u8])]) -> anyhow::Result<()> {
+    let create = |(path, bytes): &(PathBuf, &[u8])| -> anyhow::Result<()> {
+        let attempt = || -> std::io::Result<()> {
+            let mut file = private().write(true).create_new(true).open(path)?;
+            file.write_all(bytes)?;
+            file.sync_all()
+        };
+        attempt().with_context(|| format!("cannot write `{}`", path.display()))
+    };
+    let shares = files.chunks(files.len().div_ceil(SYNCED_TOGETHER).max(1));
+    std::thread::scope(|scope| {
+        let writers: Vec<_> = shares
+            .map(|share| scope.spawn(move || share.iter().try_for_each(create)))
+            .collect();
+        writers
+            .into_iter()
+            .try_for_each(|writer| writer.join().expect("writing a file does not panic"))
+    })
+}
+
 /// Replaces a private file in one step: readers see the old bytes or the new ones, also after a
 /// crash. Refuses a target that is a link.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {

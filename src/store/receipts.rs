@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 use crate::diff::{RepoPath, UnitKey};
 use crate::receipt::{Receipt, ReceiptKey};
 
+use super::lines::Crash;
 use super::seal::{Broken, Purpose};
 use super::{Store, lines, replace};
 
@@ -132,20 +133,24 @@ impl Store {
 
     /// Remembers receipts of handed-in reviews; they are on the disk when this returns.
     pub(crate) fn add_handed_in(&mut self, receipts: &[Receipt]) -> anyhow::Result<()> {
-        self.add(HANDED_IN, receipts, |receipt| {
+        self.add(HANDED_IN, receipts, Crash::KeepsAll, |receipt| {
             format!("{} {}", receipt.unit, path_digits(&receipt.path))
         })
     }
 
-    /// Remembers receipts; they are on the disk when this returns.
+    /// Remembers receipts of the rules reviewer. Nobody waits for the disk: it reads again in a moment what
+    /// a crash of the system makes it forget.
     pub(crate) fn add_receipts(&mut self, receipts: &[Receipt]) -> anyhow::Result<()> {
-        self.add(FILE, receipts, |receipt| receipt.key().to_string())
+        self.add(FILE, receipts, Crash::MayLoseLast, |receipt| {
+            receipt.key().to_string()
+        })
     }
 
     fn add(
         &mut self,
         file: &str,
         receipts: &[Receipt],
+        crash: Crash,
         key: impl Fn(&Receipt) -> String,
     ) -> anyhow::Result<()> {
         if receipts.is_empty() {
@@ -165,7 +170,7 @@ impl Store {
             .collect::<anyhow::Result<Vec<String>>>()?;
         let path = self.dir.join(file);
         self.own_writing(|| {
-            lines::append(&path, &sealed)?;
+            lines::append(&path, &sealed, crash)?;
             if lines::len(&path)? > COMPACT_ABOVE {
                 let bytes = lines::read(&path)?;
                 let half = bytes.len() / 2;

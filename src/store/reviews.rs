@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::seal::Purpose;
-use super::{Store, create_private_dir, read_plain, replace};
+use super::{Store, create_all, create_private_dir, read_plain};
 
 const DIR: &str = "reviews";
 const FILE: &str = "review.json";
@@ -103,14 +103,18 @@ impl Store {
             .prefix(".new-")
             .tempdir_in(&reviews)?;
         let sealed = self.secret()?.seal(Purpose::Review, &name(&id))?;
-        replace(&making.path().join(FILE), sealed.as_bytes())?;
         let record = self.secret()?.seal(Purpose::Record, record)?;
-        replace(&making.path().join(RECORD), record.as_bytes())?;
-        create_private_dir(&making.path().join(RAW))?;
+        let raw_dir = making.path().join(RAW);
+        create_private_dir(&raw_dir)?;
+        let mut files = vec![
+            (making.path().join(FILE), sealed.as_bytes()),
+            (making.path().join(RECORD), record.as_bytes()),
+        ];
         for (name, bytes) in raw {
             let name = ReviewId::parse(name).with_context(|| format!("{name:?} names no file"))?;
-            replace(&making.path().join(RAW).join(name.0), bytes)?;
+            files.push((raw_dir.join(name.0), bytes));
         }
+        create_all(&files)?;
         publish(making, &reviews.join(&id.0))?;
         Ok(id)
     }
