@@ -1,12 +1,21 @@
 //! Makes the bytes of an index from what stands in a tree and on disk.
 //! Where it is written is left to the caller; indices are read in `staged`.
 
+#[cfg(unix)]
+use std::ffi::CStr;
 use std::fs::File;
+#[cfg(unix)]
+use std::os::fd::AsFd;
+#[cfg(not(unix))]
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
 use gix::index::State;
+#[cfg(unix)]
+use gix::index::entry::stat::Time;
 use gix::index::entry::{Flags, Mode as IndexMode, Stat};
+#[cfg(unix)]
+use rustix::fs::AtFlags;
 
 use crate::diff::{Entry, Mode};
 
@@ -20,17 +29,53 @@ pub(crate) struct FileStat(Stat);
 impl FileStat {
     /// Takes it from an open file; its content must have been written.
     pub(crate) fn of(file: &File) -> std::io::Result<Self> {
+        #[cfg(unix)]
+        return Ok(Self::from(&rustix::fs::fstat(file)?));
+        #[cfg(not(unix))]
         Self::from(&gix::index::fs::Metadata::from_file(file)?)
     }
 
     /// Takes it from what stands at a path; a link is not followed.
+    #[cfg(not(unix))]
     pub(crate) fn at(path: &Path) -> std::io::Result<Self> {
         Self::from(&gix::index::fs::Metadata::from_path_no_follow(path)?)
     }
 
+    #[cfg(not(unix))]
     fn from(metadata: &gix::index::fs::Metadata) -> std::io::Result<Self> {
         let stat = Stat::from_fs(metadata).map_err(std::io::Error::other)?;
         Ok(Self(stat))
+    }
+
+    /// Takes it from what stands in an open directory under a name; a link is not followed.
+    #[cfg(unix)]
+    pub(crate) fn in_dir(dir: impl AsFd, name: &CStr) -> std::io::Result<Self> {
+        Ok(Self::from(&rustix::fs::statat(
+            dir,
+            name,
+            AtFlags::SYMLINK_NOFOLLOW,
+        )?))
+    }
+
+    /// As Git keeps it: the low 32 bits of each.
+    #[cfg(unix)]
+    fn from(stat: &rustix::fs::Stat) -> Self {
+        let low = |number: i128| {
+            u32::try_from(number & i128::from(u32::MAX)).expect("32 bits are left of it")
+        };
+        let time = |seconds: i128, nanoseconds: i128| Time {
+            secs: low(seconds),
+            nsecs: low(nanoseconds),
+        };
+        Self(Stat {
+            mtime: time(stat.st_mtime.into(), stat.st_mtime_nsec.into()),
+            ctime: time(stat.st_ctime.into(), stat.st_ctime_nsec.into()),
+            dev: low(stat.st_dev.into()),
+            ino: low(stat.st_ino.into()),
+            uid: stat.st_uid,
+            gid: stat.st_gid,
+            size: low(stat.st_size.into()),
+        })
     }
 }
 

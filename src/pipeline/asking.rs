@@ -482,9 +482,7 @@ impl<'r> Run<'r> {
 
     /// Puts the files of a brief into the snapshot.
     fn place(&self, brief: Brief) -> Result<Brief> {
-        for (name, bytes) in &brief.files {
-            self.snapshot.add_file(name, bytes)?;
-        }
+        self.snapshot.add_files(&brief.files)?;
         Ok(brief)
     }
 

@@ -54,11 +54,7 @@ impl<'r> ShownShards<'r> {
         let work = || -> Result<Vec<(Key, Shown)>> {
             let mut done = Vec::new();
             while let Some((key, units)) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let shown = brief::shown(self.nonce, units, most_inline)?;
-                for (name, bytes) in &shown.files {
-                    self.snapshot.add_file(name, bytes)?;
-                }
-                done.push((key.clone(), shown));
+                done.push((key.clone(), brief::shown(self.nonce, units, most_inline)?));
             }
             Ok(done)
         };
@@ -72,9 +68,15 @@ impl<'r> ShownShards<'r> {
                 .map(|other| other.join().expect("showing units does not panic"));
             std::iter::once(own).chain(others).collect()
         });
-        for one in done {
-            self.made.extend(one?);
-        }
+        let done: Vec<(Key, Shown)> = done
+            .into_iter()
+            .collect::<Result<Vec<_>>>()?
+            .into_iter()
+            .flatten()
+            .collect();
+        let files = done.iter().flat_map(|(_, shown)| &shown.files);
+        self.snapshot.add_files(files)?;
+        self.made.extend(done);
         Ok(())
     }
 

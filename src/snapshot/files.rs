@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 
-use crate::diff::{Entry, Mode, RepoPath};
+use crate::diff::{Entry, Mode};
 use crate::error::HintExt;
 use crate::git::{Contents, FileStat, Repo};
 
@@ -168,6 +168,34 @@ pub(super) fn write_new(path: &Path, bytes: &[u8]) -> io::Result<FileStat> {
     FileStat::of(&file)
 }
 
+/// From so many files on, threads pay.
+const WORTH_THREADS: usize = 16;
+/// More threads than this wait for the same directory.
+const MOST_THREADS: usize = 4;
+
+/// Writes new files, as [`write_new`] does, and says what became of each, in their order.
+pub(super) fn write_all_new(files: &[(PathBuf, &[u8])]) -> Vec<io::Result<FileStat>> {
+    let write = |files: &[(PathBuf, &[u8])]| -> Vec<io::Result<FileStat>> {
+        let each = files.iter().map(|(path, bytes)| write_new(path, bytes));
+        each.collect()
+    };
+    if files.len() < WORTH_THREADS {
+        return write(files);
+    }
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = files.len().div_ceil(threads.min(MOST_THREADS));
+    std::thread::scope(|scope| {
+        let writers: Vec<_> = files
+            .chunks(share)
+            .map(|share| scope.spawn(move || write(share)))
+            .collect();
+        writers
+            .into_iter()
+            .flat_map(|writer| writer.join().expect("writing a file does not panic"))
+            .collect()
+    })
+}
+
 /// Creates directories below a root, parents before their children; names that are refused are passed
 /// over, and so will be the files in them.
 pub(super) fn private_dirs<'d>(root: &Path, dirs: impl Iterator<Item = &'d [u8]>) -> Result<()> {
@@ -191,10 +219,4 @@ pub(super) fn native_path(path: &[u8]) -> PathBuf {
 #[cfg(not(unix))]
 pub(super) fn native_path(path: &[u8]) -> PathBuf {
     PathBuf::from(String::from_utf8_lossy(path).into_owned())
-}
-
-/// A path below `root` as one of the repository.
-pub(super) fn repo_path(root: &Path, path: &Path) -> RepoPath {
-    let below = path.strip_prefix(root).unwrap_or(path);
-    RepoPath::new(below.as_os_str().as_encoded_bytes())
 }

@@ -34,6 +34,7 @@ mod tests;
 mod tree;
 mod watch;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -50,7 +51,7 @@ pub(crate) use place::loaded_from_above;
 pub(crate) use sweep::{Aside, sweep, sweep_quickly};
 
 use place::{Place, private_dir};
-use watch::Watch;
+use watch::{Contents, Watch};
 
 /// What may be shown of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -236,6 +237,24 @@ fn keep_from_above(root: &Path) -> std::io::Result<()> {
 /// The directory in the snapshot for the brief's files.
 const BRIEF: &str = ".deep-review";
 
+/// The directory below `.deep-review/` that a file of this name stands in, if any; an error if no file of the
+/// brief can have it.
+fn brief_dir(name: &str) -> Result<Option<&[u8]>> {
+    let (dir, file) = match name.split_once('/') {
+        Some((dir @ ("base" | "blame" | "diff"), file)) => (Some(dir.as_bytes()), file),
+        _ => (None, name),
+    };
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    let sound = file.bytes().all(plain)
+        && (1..=100).contains(&file.len())
+        && !file.starts_with(['.', '-'])
+        && !names::is_left_out_name(file.as_bytes());
+    if sound {
+        return Ok(dir);
+    }
+    Err(anyhow!("`{name}` can't be the name of a file of the brief"))
+}
+
 /// Makes sure that the objects of the head stay readable: copies those of a commit, writes those of
 /// uncommitted changes. Gives the head's id and what there is to say.
 fn bring_head(plan: &Plan<'_>, git_dir: &Path) -> Result<(Oid, Vec<String>)> {
@@ -284,38 +303,56 @@ impl Snapshot {
         Repo::open_private(&self.git_dir()).context("cannot open the snapshot's repository")
     }
 
-    /// Writes a file of the brief below `.deep-review/`. Its name is plain, with nothing above it but
-    /// `base/`, `blame/` or `diff/`, and is none that agents load by themselves. Briefs share files:
-    /// one that was written already may be written again, with the same bytes.
-    pub(crate) fn add_file(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        let (dir, file) = match name.split_once('/') {
-            Some((dir @ ("base" | "blame" | "diff"), file)) => (Some(dir), file),
-            _ => (None, name),
-        };
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-        let sound = file.bytes().all(plain)
-            && (1..=100).contains(&file.len())
-            && !file.starts_with(['.', '-'])
-            && !names::is_left_out_name(file.as_bytes());
-        if !sound {
-            return Err(anyhow!("`{name}` can't be the name of a file of the brief"));
-        }
+    /// Writes a file of the brief below `.deep-review/`; see [`Snapshot::add_files`].
+    pub(crate) fn add_file(&self, name: &str, bytes: Vec<u8>) -> Result<()> {
+        self.add_files([&(name.to_owned(), bytes)])
+    }
+
+    /// Writes files of the brief, each a name and its bytes, below `.deep-review/`. A name is plain, with
+    /// nothing above it but `base/`, `blame/` or `diff/`, and is none that agents load by themselves. Briefs
+    /// share files: one that was written already may be written again, with the same bytes.
+    pub(crate) fn add_files<'f>(
+        &self,
+        files: impl IntoIterator<Item = &'f (String, Vec<u8>)>,
+    ) -> Result<()> {
+        let files: Vec<&(String, Vec<u8>)> = files.into_iter().collect();
+        let dirs: BTreeSet<&[u8]> = files
+            .iter()
+            .map(|(name, _)| brief_dir(name))
+            .collect::<Result<BTreeSet<_>>>()?
+            .into_iter()
+            .flatten()
+            .collect();
         let brief = self.path.join(BRIEF);
-        if let Some(dir) = dir {
-            files::private_dirs(&brief, [dir.as_bytes()].into_iter())?;
-        }
-        let path = brief.join(name);
-        let noted = RepoPath::new(format!("{BRIEF}/{name}"));
-        // Held while it is written: whoever looks for changes meanwhile must not see one.
+        files::private_dirs(&brief, dirs.into_iter())?;
+        // Held while they are written: whoever looks for changes meanwhile must not see one.
         let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
-        if watch.has_with(&noted, bytes) {
-            return Ok(());
+        let mut noted: Vec<(RepoPath, Contents)> = Vec::new();
+        let mut new: Vec<(PathBuf, &[u8])> = Vec::new();
+        let mut own: BTreeMap<&str, Contents> = BTreeMap::new();
+        for (name, bytes) in files {
+            let path = RepoPath::new(format!("{BRIEF}/{name}"));
+            let contents = Contents::of(bytes);
+            if watch.has_with(&path, contents) || own.insert(name, contents) == Some(contents) {
+                continue;
+            }
+            noted.push((path, contents));
+            new.push((brief.join(name), bytes));
         }
-        let written = files::write_new(&path, bytes)
-            .with_context(|| format!("cannot write `{}`", path.display()))
-            .hint("check the free space, or set XDG_CACHE_HOME to a directory with more")?;
-        watch.add_with(noted, written, bytes);
-        Ok(())
+        let written = files::write_all_new(&new);
+        let mut failed = None;
+        for (((path, contents), (place, _)), written) in noted.into_iter().zip(&new).zip(written) {
+            match written {
+                Ok(file) => watch.add_with(path, file, contents),
+                Err(error) => failed = failed.or(Some((place, error))),
+            }
+        }
+        match failed {
+            None => Ok(()),
+            Some((place, error)) => Err(error)
+                .with_context(|| format!("cannot write `{}`", place.display()))
+                .hint("check the free space, or set XDG_CACHE_HOME to a directory with more"),
+        }
     }
 
     /// A private directory beside the tree for the temporary files of one agent; it goes with the

@@ -1,6 +1,6 @@
 //! Writes the brief's files about each unit, for agents without a shell: its base version, who last
 //! changed its lines, the branch's log, and the list of which is which.
-//! The patch and the brief itself are written by others, through `Snapshot::add_file`.
+//! The patch and the brief itself are written by others, through `Snapshot::add_files`.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ const BLAMED_LINES: u32 = 5_000;
 /// Files that are blamed.
 const BLAMED_FILES: usize = 25;
 /// Base versions that are held at once.
-const AT_ONCE: usize = 64;
+const AT_ONCE: usize = 256;
 /// Commits in the log.
 const LOGGED: usize = 500;
 
@@ -100,14 +100,15 @@ pub(crate) fn material(
         let mut room = LARGEST_TOGETHER;
         for part in units.chunks(AT_ONCE) {
             let olds = base_versions(repo, part, redact);
+            let mut files: Vec<(String, Vec<u8>)> = Vec::new();
             for ((id, change), old) in part.iter().zip(olds) {
                 let mut unit = UnitPages::of(snapshot, id, change);
                 match old {
                     Some(Ok(text)) if text.len() as u64 <= room => {
                         room -= text.len() as u64;
                         let name = format!("base/{:04}.txt", made.units.len() + 1);
-                        snapshot.add_file(&name, &text)?;
-                        unit.base = Some(name);
+                        unit.base = Some(name.clone());
+                        files.push((name, text));
                     }
                     Some(Ok(_)) => unit.no_base = Some(TOO_LARGE.to_owned()),
                     Some(Err(why)) => unit.no_base = Some(why),
@@ -115,17 +116,20 @@ pub(crate) fn material(
                 }
                 made.units.push(unit);
             }
+            snapshot.add_files(&files)?;
         }
         let blames = blames.join().expect("who changed what is told, or nothing");
         Ok::<_, anyhow::Error>(blames)
     })?;
+    let mut files: Vec<(String, Vec<u8>)> = Vec::new();
     for (nth, text) in blames {
         let name = format!("blame/{:04}.txt", nth + 1);
-        snapshot.add_file(&name, &text)?;
-        made.units[nth].blame = Some(name);
+        made.units[nth].blame = Some(name.clone());
+        files.push((name, text));
     }
+    snapshot.add_files(&files)?;
     let json = serde_json::to_vec_pretty(&made.units).context("cannot write the list of units")?;
-    snapshot.add_file("units.json", &json)?;
+    snapshot.add_file("units.json", json)?;
     Ok(made)
 }
 
@@ -262,7 +266,7 @@ fn log(snapshot: &Snapshot, own: &Repo, redact: &Redact<'_>) -> Result<Option<St
     let name = "log.txt";
     match shown(redact, &RepoPath::from(".deep-review/log.txt"), text) {
         Some(text) if !commits.is_empty() => {
-            snapshot.add_file(name, &text)?;
+            snapshot.add_file(name, text)?;
             Ok(Some(name.to_owned()))
         }
         _ => Ok(None),

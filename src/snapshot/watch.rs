@@ -1,9 +1,10 @@
 //! Tells what was changed in a snapshot since it was written: agents shall only read in it.
 //! What follows from a change is the caller's.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
@@ -12,7 +13,7 @@ use anyhow::{Context, Result};
 use crate::diff::RepoPath;
 use crate::git::FileStat;
 
-use super::files::{native_path, repo_path};
+use super::files::native_path;
 
 /// Named before the rest is only counted.
 const NAMED: usize = 3;
@@ -26,13 +27,23 @@ const LARGEST_INDEX: u64 = 512 << 20;
 /// The index is compared by content: Git may write the same one again when it only looks.
 const INDEX: &str = ".git/index";
 
+/// What stands for the bytes of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Contents(blake3::Hash);
+
+impl Contents {
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        Self(blake3::hash(bytes))
+    }
+}
+
 /// Every file of a snapshot as it was written.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
     files: HashMap<RepoPath, FileStat>,
     index: Option<blake3::Hash>,
     /// What was written into those that may be written again.
-    contents: BTreeMap<RepoPath, blake3::Hash>,
+    contents: HashMap<RepoPath, Contents>,
     /// When the last look began, and what was different.
     looked: Option<(Instant, Option<String>)>,
 }
@@ -44,15 +55,15 @@ impl Watch {
     }
 
     /// Takes note of one file and of what was written into it.
-    pub(super) fn add_with(&mut self, path: RepoPath, file: FileStat, bytes: &[u8]) {
-        self.contents.insert(path.clone(), blake3::hash(bytes));
+    pub(super) fn add_with(&mut self, path: RepoPath, file: FileStat, contents: Contents) {
+        self.contents.insert(path.clone(), contents);
         self.add(path, file);
     }
 
-    /// Whether these bytes were written into a file. Nothing is read: an agent may have put there what
+    /// Whether just this was written into a file. Nothing is read: an agent may have put there what
     /// can't be.
-    pub(super) fn has_with(&self, path: &RepoPath, bytes: &[u8]) -> bool {
-        self.contents.get(path) == Some(&blake3::hash(bytes))
+    pub(super) fn has_with(&self, path: &RepoPath, contents: Contents) -> bool {
+        self.contents.get(path) == Some(&contents)
     }
 
     /// Whether a file was noted.
@@ -63,7 +74,7 @@ impl Watch {
     /// Takes note of everything in a directory of the snapshot, and of the index.
     pub(super) fn add_all(&mut self, root: &Path, dir: &str) -> Result<()> {
         let take = |found: &mut Vec<_>, path, file| found.push((path, file));
-        let found: Vec<Vec<(RepoPath, FileStat)>> = walk(root, &root.join(dir), &take)?;
+        let found: Vec<Vec<(RepoPath, FileStat)>> = walk(root, dir, &take)?;
         self.files.extend(found.into_iter().flatten());
         self.index = index(root);
         Ok(())
@@ -100,7 +111,7 @@ impl Watch {
                 look.told.push(format!("{path:?} was {what}"));
             }
         };
-        let looks = walk(root, root, &compare)?;
+        let looks = walk(root, "", &compare)?;
         let seen: usize = looks.iter().map(|look| look.seen).sum();
         let mut told: Vec<String> = looks.into_iter().flat_map(|look| look.told).collect();
         told.truncate(MOST_TOLD);
@@ -153,21 +164,28 @@ const WORTH_THREADS: usize = 8;
 /// More threads than this get in each other's way.
 const MOST_THREADS: usize = 8;
 
-/// Gives every entry that is no directory, links not followed, to what each thread makes of them.
+/// Gives every entry below a directory of `root` that is none, links not followed, to what each thread
+/// makes of them.
 fn walk<S: Default + Send>(
     root: &Path,
-    dir: &Path,
+    dir: &str,
     give: &(dyn Fn(&mut S, RepoPath, FileStat) + Sync),
 ) -> Result<Vec<S>> {
     let mut all = Vec::new();
-    let mut level = vec![dir.to_owned()];
+    let mut level = vec![dir.as_bytes().to_vec()];
     while !level.is_empty() {
         let next = AtomicUsize::new(0);
-        let work = || -> Result<(S, Vec<PathBuf>)> {
+        let work = || -> Result<(S, Vec<Vec<u8>>)> {
             let (mut own, mut below) = (S::default(), Vec::new());
             while let Some(dir) = level.get(next.fetch_add(1, Ordering::Relaxed)) {
                 list(root, dir, &mut below, &mut |path, file| {
                     give(&mut own, path, file);
+                })
+                .with_context(|| {
+                    format!(
+                        "cannot look at all in `{}`",
+                        root.join(native_path(dir)).display()
+                    )
                 })?;
             }
             Ok((own, below))
@@ -176,7 +194,7 @@ fn walk<S: Default + Send>(
             0..WORTH_THREADS => 1,
             _ => std::thread::available_parallelism().map_or(1, usize::from),
         };
-        let done: Vec<Result<(S, Vec<PathBuf>)>> = std::thread::scope(|scope| {
+        let done: Vec<Result<(S, Vec<Vec<u8>>)>> = std::thread::scope(|scope| {
             let others: Vec<_> = (1..threads.min(MOST_THREADS))
                 .map(|_| scope.spawn(work))
                 .collect();
@@ -197,24 +215,70 @@ fn walk<S: Default + Send>(
     Ok(all)
 }
 
-/// Gives the entries of one directory that are none, and adds those that are.
+/// Gives the entries of one directory of `root` that are none, and adds those that are. The directory is
+/// opened once: looking up each name by its whole path would take twice as long.
+#[cfg(unix)]
 fn list(
     root: &Path,
-    dir: &Path,
-    dirs: &mut Vec<PathBuf>,
+    dir: &[u8],
+    dirs: &mut Vec<Vec<u8>>,
     give: &mut dyn FnMut(RepoPath, FileStat),
-) -> Result<()> {
-    let attempt = || -> std::io::Result<Vec<_>> { fs::read_dir(dir)?.collect() };
-    let entries = attempt().with_context(|| format!("cannot list `{}`", dir.display()))?;
-    for entry in entries {
-        let path = entry.path();
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+) -> io::Result<()> {
+    use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, open, statat};
+
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let opened = open(root.join(native_path(dir)), flags, Mode::empty())?;
+    for entry in Dir::read_from(&opened)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if matches!(name.to_bytes(), b"." | b"..") {
+            continue;
+        }
+        let path = below(dir, name.to_bytes());
+        let kind = match entry.file_type() {
+            // Not every file system tells.
+            FileType::Unknown => {
+                let found = statat(&opened, name, AtFlags::SYMLINK_NOFOLLOW)?;
+                FileType::from_raw_mode(found.st_mode)
+            }
+            kind => kind,
+        };
+        if kind == FileType::Directory {
             dirs.push(path);
             continue;
         }
-        let file =
-            FileStat::at(&path).with_context(|| format!("cannot look at `{}`", path.display()))?;
-        give(repo_path(root, &path), file);
+        give(RepoPath::new(path), FileStat::in_dir(&opened, name)?);
     }
     Ok(())
+}
+
+/// Gives the entries of one directory of `root` that are none, and adds those that are.
+#[cfg(not(unix))]
+fn list(
+    root: &Path,
+    dir: &[u8],
+    dirs: &mut Vec<Vec<u8>>,
+    give: &mut dyn FnMut(RepoPath, FileStat),
+) -> io::Result<()> {
+    for entry in fs::read_dir(root.join(native_path(dir)))? {
+        let entry = entry?;
+        let path = below(dir, entry.file_name().as_encoded_bytes());
+        if entry.file_type()?.is_dir() {
+            dirs.push(path);
+            continue;
+        }
+        give(RepoPath::new(path), FileStat::at(&entry.path())?);
+    }
+    Ok(())
+}
+
+/// The path of a name in a directory.
+fn below(dir: &[u8], name: &[u8]) -> Vec<u8> {
+    let mut path = Vec::with_capacity(dir.len() + 1 + name.len());
+    path.extend_from_slice(dir);
+    if !dir.is_empty() {
+        path.push(b'/');
+    }
+    path.extend_from_slice(name);
+    path
 }

@@ -220,7 +220,9 @@ fn what_an_agent_changes_is_told() {
     let cache = Cache::new();
     let changed = |what: &str, change: &dyn Fn(&std::path::Path)| {
         let snapshot = cache.of(&fixture.repo(), head, Some(base));
-        snapshot.add_file("brief.md", b"read this\n").unwrap();
+        snapshot
+            .add_file("brief.md", b"read this\n".to_vec())
+            .unwrap();
         assert_eq!(snapshot.changed(), None, "{what}, before");
         change(&snapshot.path);
         snapshot.changed().unwrap_or_else(|| panic!("{what}"))
@@ -284,7 +286,7 @@ fn the_brief_s_files_have_plain_names_that_no_agent_loads() {
         "blame/0001.txt",
         "diff/u01-001.txt",
     ] {
-        snapshot.add_file(good, b"x").unwrap();
+        snapshot.add_file(good, b"x".to_vec()).unwrap();
     }
     for bad in [
         "",
@@ -306,11 +308,20 @@ fn the_brief_s_files_have_plain_names_that_no_agent_loads() {
         "pages/0001.txt",
         "ü",
     ] {
-        assert!(snapshot.add_file(bad, b"x").is_err(), "{bad:?}");
+        assert!(snapshot.add_file(bad, b"x".to_vec()).is_err(), "{bad:?}");
     }
     // Two agents may be given the same page, and no page is ever replaced.
-    snapshot.add_file("diff.patch", b"x").unwrap();
-    assert!(snapshot.add_file("diff.patch", b"y").is_err());
+    snapshot.add_file("diff.patch", b"x".to_vec()).unwrap();
+    assert!(snapshot.add_file("diff.patch", b"y".to_vec()).is_err());
+    let page = |bytes: &[u8]| ("diff/u02-001.txt".to_owned(), bytes.to_vec());
+    snapshot.add_files(&[page(b"x"), page(b"x")]).unwrap();
+    assert!(snapshot.add_files(&[page(b"y"), page(b"x")]).is_err());
+    let many: Vec<_> = (0..100)
+        .map(|nth| (format!("base/{nth}.txt"), format!("{nth}\n").into_bytes()))
+        .collect();
+    snapshot.add_files(&many).unwrap();
+    let written = fs::read(snapshot.path.join(".deep-review/base/99.txt"));
+    assert_eq!(written.unwrap(), b"99\n");
     assert_eq!(snapshot.changed(), None);
     assert_eq!(git(&snapshot.path, &["status", "--porcelain"]), "");
     assert_eq!(snapshot.changed(), None);
