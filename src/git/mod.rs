@@ -3,6 +3,7 @@
 //!
 //! - `objects`: single objects, checked against their ids; `packs`, `pack_index`, `bases`: the quick way to a few
 //! - `trees`: which files differ between two trees
+//! - `index`: the entries of the index, read where they lie
 //! - `staged`: the index against HEAD, `worktree`, `scan`, `files`, `eol`, `filtered`: the files against HEAD
 //! - `renames`, `similarity`: which deletions and additions are one file
 //! - `patches`, `lines`: how the content of changed files differs
@@ -25,6 +26,7 @@ mod filtered;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod history;
+mod index;
 mod index_file;
 mod lend;
 mod lines;

@@ -13,6 +13,7 @@ use crate::diff::{Change, Entry, RepoPath};
 use crate::error::HintExt;
 
 use super::Repo;
+use super::index::Index;
 use super::objects::FileBlobs;
 use super::parallel::in_parallel_with;
 use super::place::belongs;
@@ -62,7 +63,11 @@ impl Repo {
             ))
             .hint("if they are, say so with `GIT_WORK_TREE`; else look at `core.worktree`");
         }
-        let index = self.index()?;
+        let index = if untracked {
+            Index::decode(&self.raw().index_path(), self.raw().object_hash())?
+        } else {
+            self.index()?
+        };
         let Staged { changes, unmerged } = self.staged_in(&index)?;
         let mut sides: BTreeMap<RepoPath, (Option<Entry>, Option<Entry>)> = changes
             .into_iter()
@@ -105,9 +110,9 @@ impl Repo {
     }
 
     /// The files that are not compared.
-    fn count_masked(&self, root: &Path, index: &gix::index::State) -> Result<Masked> {
-        let marked: Vec<usize> = (0..index.entries().len())
-            .filter(|at| is_masked(&index.entries()[*at]))
+    fn count_masked(&self, root: &Path, index: &Index) -> Result<Masked> {
+        let marked: Vec<usize> = (0..index.len())
+            .filter(|at| is_masked(&index.entry(*at)))
             .collect();
         if marked.is_empty() {
             return Ok(Masked::default());
@@ -123,9 +128,9 @@ impl Repo {
     }
 
     /// The tracked files that differ from the index.
-    fn compare_tracked(&self, root: &Path, index: &gix::index::State) -> Result<Vec<Difference>> {
+    fn compare_tracked(&self, root: &Path, index: &Index) -> Result<Vec<Difference>> {
         let rules = Rules::of(self, index)?;
-        let entries = index.entries().len();
+        let entries = index.len();
         let jobs: Vec<_> = (0..entries)
             .step_by(JOB)
             .map(|first| first..entries.min(first + JOB))
@@ -144,8 +149,9 @@ impl Repo {
     }
 
     /// The files that are neither tracked nor ignored.
-    fn look_at_untracked(&self, root: &Path, index: &gix::index::State) -> Result<Vec<Difference>> {
+    fn look_at_untracked(&self, root: &Path, index: &Index) -> Result<Vec<Difference>> {
         let mut paths = Untracked(Vec::new());
+        let state = index.decoded().context("the index is not decoded")?;
         let options = self
             .raw()
             .dirwalk_options()
@@ -153,11 +159,11 @@ impl Repo {
             .emit_untracked(EmissionMode::Matching);
         let all: [&gix::bstr::BStr; 0] = [];
         self.raw()
-            .dirwalk(index, all, &AtomicBool::new(false), options, &mut paths)
+            .dirwalk(state, all, &AtomicBool::new(false), options, &mut paths)
             .context("cannot list untracked files")?;
         paths.0.sort();
         let mut scan = Scan::new(root, Rules::of(self, index)?, index, &self.share());
-        let tracked = |path: &RepoPath| index.entry_by_path(path.as_bytes().into()).is_some();
+        let tracked = |path: &RepoPath| state.entry_by_path(path.as_bytes().into()).is_some();
         Ok(paths
             .0
             .into_iter()
