@@ -73,7 +73,7 @@ impl Repo {
 }
 
 impl Index {
-    /// Reads a file as gix does; an empty index if there is none.
+    /// Lets gix read a file, which copies its entries; an empty index if there is none.
     pub(in crate::git) fn decode(path: &Path, hash: gix::hash::Kind) -> Result<Self> {
         let options = gix::index::decode::Options {
             thread_limit: Some(1),

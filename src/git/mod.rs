@@ -4,7 +4,7 @@
 //! - `objects`: single objects, checked against their ids; `packs`, `pack_index`, `bases`: the quick way to a few
 //! - `trees`: which files differ between two trees
 //! - `index`: the entries of the index, read where they lie
-//! - `staged`: the index against HEAD, `worktree`, `scan`, `files`, `eol`, `filtered`: the files against HEAD
+//! - `staged`: the index against HEAD, `worktree`, `scan`, `untracked`, `files`, `eol`, `filtered`: the files against HEAD
 //! - `renames`, `similarity`: which deletions and additions are one file
 //! - `patches`, `lines`: how the content of changed files differs
 //! - `abbreviation`: how many digits of an id Git prints
@@ -53,6 +53,7 @@ mod state;
 #[cfg(test)]
 mod storage;
 mod trees;
+mod untracked;
 mod worktree;
 mod writing;
 

@@ -3,11 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result, anyhow};
-use gix::dir::entry::{Kind as DiskKind, Status};
-use gix::dir::walk::{Action, Delegate, EmissionMode};
 
 use crate::diff::{Change, Entry, RepoPath};
 use crate::error::HintExt;
@@ -63,7 +60,7 @@ impl Repo {
             ))
             .hint("if they are, say so with `GIT_WORK_TREE`; else look at `core.worktree`");
         }
-        let index = if untracked {
+        let index = if untracked && self.folds_names()? {
             Index::decode(&self.raw().index_path(), self.raw().object_hash())?
         } else {
             self.index()?
@@ -92,6 +89,8 @@ impl Repo {
             let sides = sides.entry(path).or_insert((indexed, None));
             sides.1 = new;
         }
+        let masked = self.count_masked(root, &index)?;
+        drop(index);
         self.compared(files);
         let changes = sides
             .into_values()
@@ -105,7 +104,7 @@ impl Repo {
         Ok(Worktree {
             changes: self.pair_renames(changes),
             unmerged,
-            masked: self.count_masked(root, &index)?,
+            masked,
         })
     }
 
@@ -150,40 +149,9 @@ impl Repo {
 
     /// The files that are neither tracked nor ignored.
     fn look_at_untracked(&self, root: &Path, index: &Index) -> Result<Vec<Difference>> {
-        let mut paths = Untracked(Vec::new());
-        let state = index.decoded().context("the index is not decoded")?;
-        let options = self
-            .raw()
-            .dirwalk_options()
-            .context("cannot read how files are matched")?
-            .emit_untracked(EmissionMode::Matching);
-        let all: [&gix::bstr::BStr; 0] = [];
-        self.raw()
-            .dirwalk(state, all, &AtomicBool::new(false), options, &mut paths)
-            .context("cannot list untracked files")?;
-        paths.0.sort();
         let mut scan = Scan::new(root, Rules::of(self, index)?, index, &self.share());
-        let tracked = |path: &RepoPath| state.entry_by_path(path.as_bytes().into()).is_some();
-        Ok(paths
-            .0
-            .into_iter()
-            .filter(|path| !tracked(path))
-            .filter_map(|path| scan.untracked(path))
-            .collect())
-    }
-}
-
-/// Collects untracked files.
-struct Untracked(Vec<RepoPath>);
-
-impl Delegate for Untracked {
-    fn emit(&mut self, entry: gix::dir::EntryRef<'_>, _: Option<Status>) -> Action {
-        let storable = matches!(entry.disk_kind, Some(DiskKind::File | DiskKind::Symlink));
-        if entry.status == Status::Untracked && storable {
-            self.0
-                .push(RepoPath::new(entry.rela_path.as_ref().to_vec()));
-        }
-        std::ops::ControlFlow::Continue(())
+        let paths = self.untracked(root, index)?.into_iter();
+        Ok(paths.filter_map(|path| scan.untracked(path)).collect())
     }
 }
 
