@@ -1,63 +1,61 @@
-//! Reads the index where it lies: its entries are looked up in the bytes of the file, none is copied.
+//! Reads the index: of a plain one only the paths are kept, the rest of an entry is read when it is asked for.
 //! What no plain index has is gix's to read or to refuse; what entries mean is left to `staged` and `scan`.
 
 use std::fs::File;
-use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use anyhow::{Context, Result, bail};
 use gix::index::State;
-use gix::index::entry::{Flags, Mode as IndexMode, Stage, Stat, stat};
+use gix::index::entry::{Mode as IndexMode, Stat, stat};
 use gix::index::extension::Tree as CacheTree;
 
-use crate::diff::Oid;
-
 use super::Repo;
+use super::index_format::{
+    BEFORE_ID, HEADER, IndexEntry, Window, cache_tree, entry_at, flags_at, is_masked, next_start,
+    number, path_within,
+};
 use super::objects::plain;
-use super::trees::DEEPEST;
+use super::pack_index::read_at;
 
-/// Larger files are left to gix, which maps them.
+/// Entries that are read at once.
+pub(in crate::git) const BLOCK: usize = 256;
+/// Larger files are left to gix.
 const LARGEST: u64 = 256 << 20;
-/// Signature, version and number of entries.
-const HEADER: usize = 12;
-/// Times, device, inode, mode, owner and size; the id follows.
-const BEFORE_ID: usize = 40;
-/// The bits of the flags that hold the length of the path; all of them for one that is longer.
-const LONG_PATH: usize = 0xfff;
-/// Signature and size of an extension.
-const EXTENSION_HEADER: usize = 8;
 
 /// An index as it was read, sorted by path and stage.
 pub(in crate::git) struct Index {
     hash: gix::hash::Kind,
     form: Form,
     cache: Option<CacheTree>,
+    /// Entries that are not compared with their files.
+    masked: Vec<u32>,
     /// When the file was written: seconds since 1970, and nanoseconds.
     written: (i64, u32),
 }
 
 enum Form {
-    /// The whole file, checked, and where each entry starts.
-    File { bytes: Vec<u8>, starts: Vec<u32> },
+    Plain(Plain),
     /// One that is prefix-compressed, split or larger than most, or none at all.
     Decoded(Box<State>),
 }
 
-/// An entry of the index.
-pub(in crate::git) struct IndexEntry<'a> {
-    pub(in crate::git) path: &'a [u8],
-    pub(in crate::git) id: Oid,
-    pub(in crate::git) mode: IndexMode,
-    pub(in crate::git) flags: Flags,
-    pub(in crate::git) stat: Stat,
+/// What is kept of a file, checked.
+struct Plain {
+    file: File,
+    /// The paths of all entries, one after the other.
+    paths: Vec<u8>,
+    /// Where each path ends.
+    ends: Vec<u32>,
+    /// Where each block starts in the file, and where the last ends.
+    blocks: Vec<u32>,
 }
 
-impl IndexEntry<'_> {
-    /// Which side of a conflict it is.
-    pub(in crate::git) fn stage(&self) -> Stage {
-        self.flags.stage()
+impl Plain {
+    fn path(&self, at: usize) -> &[u8] {
+        let start = at.checked_sub(1).map_or(0, |last| self.ends[last] as usize);
+        &self.paths[start..self.ends[at] as usize]
     }
 }
 
@@ -89,9 +87,15 @@ impl Index {
             bail!("the index `{}` is damaged: not in order", path.display());
         }
         let written = index.timestamp();
+        let masked = (0_u32..)
+            .zip(index.entries())
+            .filter(|(_, entry)| is_masked(entry.mode, entry.flags))
+            .map(|(at, _)| at)
+            .collect();
         Ok(Self {
             hash,
             cache: index.remove_tree(),
+            masked,
             written: (written.unix_seconds(), written.nanoseconds()),
             form: Form::Decoded(Box::new(index)),
         })
@@ -104,60 +108,62 @@ impl Index {
         if !metadata.is_file() || metadata.len() > LARGEST {
             return None;
         }
-        let length = usize::try_from(metadata.len()).ok()?;
-        let mut bytes = Vec::new();
-        bytes.try_reserve_exact(length).ok()?;
-        file.take(metadata.len()).read_to_end(&mut bytes).ok()?;
-        if bytes.len() != length {
+        let id_length = hash.len_in_bytes();
+        let end = metadata.len().checked_sub(id_length as u64)?;
+        let mut window = Window::of(&file, end);
+        let header = window.bytes(0)?;
+        if header.get(..4)? != b"DIRC" || !matches!(number(header, 4)?, 2 | 3) {
             return None;
         }
-        let modified = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
-        let written = (modified.as_secs().try_into().ok()?, modified.subsec_nanos());
-        Self::parse(bytes, hash, written)
-    }
-
-    /// Finds the entries of a file in version 2 or 3 of the format, see gitformat-index(5).
-    fn parse(bytes: Vec<u8>, hash: gix::hash::Kind, written: (i64, u32)) -> Option<Self> {
-        if bytes.get(..4)? != b"DIRC" || !matches!(number(&bytes, 4)?, 2 | 3) {
-            return None;
-        }
-        let end = bytes.len().checked_sub(hash.len_in_bytes())?;
-        let count = number(&bytes, 8)? as usize;
-        let mut starts = Vec::new();
-        let most = end.checked_sub(HEADER)? / (BEFORE_ID + hash.len_in_bytes());
-        starts
-            .try_reserve_exact(Some(count).filter(|count| *count <= most)?)
-            .ok()?;
-        let mut start = HEADER;
-        let mut last: Option<(&[u8], u32)> = None;
-        for _ in 0..count {
-            let path = path_within(&bytes[..end], start, hash.len_in_bytes())?;
-            let next = next_start(start, path.end);
-            let flags = flags_at(&bytes, start, hash.len_in_bytes())?;
-            let this = (bytes.get(path)?, flags.stage_raw());
-            if next > end || last.is_some_and(|last| last >= this) {
+        let count = number(header, 8)? as usize;
+        let spare = usize::try_from(end).ok()?.checked_sub(HEADER)?;
+        let spare = spare.checked_sub(count.checked_mul(BEFORE_ID + id_length)?)?;
+        let (mut paths, mut ends) = (Vec::<u8>::new(), Vec::new());
+        paths.try_reserve_exact(spare).ok()?;
+        ends.try_reserve_exact(count).ok()?;
+        let (mut blocks, mut masked) = (Vec::new(), Vec::new());
+        let (mut start, mut last) = (HEADER as u64, None);
+        for at in 0..count {
+            if at % BLOCK == 0 {
+                blocks.push(u32::try_from(start).ok()?);
+            }
+            let bytes = window.bytes(start)?;
+            let place = path_within(bytes, 0, id_length)?;
+            start += next_start(0, place.end) as u64;
+            let path = bytes.get(place)?;
+            let flags = flags_at(bytes, 0, id_length)?;
+            let before = last.map(|(from, stage): (usize, u32)| (&paths[from..], stage));
+            if start > end || before.is_some_and(|before| before >= (path, flags.stage_raw())) {
                 return None;
             }
-            last = Some(this);
-            starts.push(u32::try_from(start).ok()?);
-            start = next;
+            if is_masked(IndexMode::from_bits_truncate(number(bytes, 24)?), flags) {
+                masked.push(u32::try_from(at).ok()?);
+            }
+            last = Some((paths.len(), flags.stage_raw()));
+            paths.extend_from_slice(path);
+            ends.push(u32::try_from(paths.len()).ok()?);
         }
-        if says_otherwise(&bytes[..end], start, hash.len_in_bytes()) {
-            return None;
-        }
-        let cache = cache_tree(&bytes[start..end], hash)?;
+        blocks.push(u32::try_from(start).ok()?);
+        let cache = cache_tree(&mut window, start, hash)?;
+        let modified = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
         Some(Self {
             hash,
             cache,
-            written,
-            form: Form::File { bytes, starts },
+            masked,
+            written: (modified.as_secs().try_into().ok()?, modified.subsec_nanos()),
+            form: Form::Plain(Plain {
+                file,
+                paths,
+                ends,
+                blocks,
+            }),
         })
     }
 
-    /// The index as gix has it; `None` if it was read where it lies.
+    /// The index as gix has it; `None` if only its paths were kept.
     pub(in crate::git) fn decoded(&self) -> Option<&State> {
         match &self.form {
-            Form::File { .. } => None,
+            Form::Plain(_) => None,
             Form::Decoded(state) => Some(state),
         }
     }
@@ -172,10 +178,15 @@ impl Index {
         self.cache.as_ref()
     }
 
+    /// The entries that are not to be compared with their files.
+    pub(in crate::git) fn masked(&self) -> impl ExactSizeIterator<Item = usize> {
+        self.masked.iter().map(|at| *at as usize)
+    }
+
     /// The number of entries.
     pub(in crate::git) fn len(&self) -> usize {
         match &self.form {
-            Form::File { starts, .. } => starts.len(),
+            Form::Plain(plain) => plain.ends.len(),
             Form::Decoded(state) => state.entries().len(),
         }
     }
@@ -183,35 +194,22 @@ impl Index {
     /// The path of an entry.
     pub(in crate::git) fn path(&self, at: usize) -> &[u8] {
         match &self.form {
-            Form::File { bytes, starts } => {
-                let path = path_within(bytes, starts[at] as usize, self.hash.len_in_bytes());
-                &bytes[path.expect("it was found there before")]
-            }
+            Form::Plain(plain) => plain.path(at),
             Form::Decoded(state) => state.entries()[at].path(state).as_ref(),
         }
     }
 
-    /// An entry.
-    pub(in crate::git) fn entry(&self, at: usize) -> IndexEntry<'_> {
-        match &self.form {
-            Form::File { bytes, starts } => {
-                let entry = entry_at(bytes, starts[at] as usize, self.hash.len_in_bytes());
-                entry.expect("it was found there before")
-            }
-            Form::Decoded(state) => {
-                let entry = &state.entries()[at];
-                IndexEntry {
-                    path: entry.path(state).as_ref(),
-                    id: plain(&entry.id),
-                    mode: entry.mode,
-                    flags: entry.flags,
-                    stat: entry.stat,
-                }
-            }
+    /// Reads entries for one thread.
+    pub(in crate::git) fn entries(&self) -> Entries<'_> {
+        Entries {
+            index: self,
+            block: None,
+            bytes: Vec::new(),
+            starts: Vec::new(),
         }
     }
 
-    /// The end of the entries from the start of a range on of which this holds; it must not hold
+    /// The end of the entries from the start of a range on of whose paths this holds; it must not hold
     /// again after that.
     pub(in crate::git) fn end_of(
         &self,
@@ -242,141 +240,58 @@ impl Index {
     }
 }
 
-fn number(bytes: &[u8], at: usize) -> Option<u32> {
-    let four = bytes.get(at..)?.first_chunk()?;
-    Some(u32::from_be_bytes(*four))
+/// Entries as they are asked for; cheap if they are near each other.
+pub(in crate::git) struct Entries<'a> {
+    index: &'a Index,
+    /// Which block is held.
+    block: Option<usize>,
+    bytes: Vec<u8>,
+    starts: Vec<usize>,
 }
 
-fn short(bytes: &[u8], at: usize) -> Option<u16> {
-    let two = bytes.get(at..)?.first_chunk()?;
-    Some(u16::from_be_bytes(*two))
-}
-
-/// The flags of the entry that starts here; `None` for some that nobody knows.
-fn flags_at(bytes: &[u8], start: usize, id_length: usize) -> Option<Flags> {
-    let at = start + BEFORE_ID + id_length;
-    let flags = Flags::from_bits_retain(u32::from(short(bytes, at)?)) & !Flags::PATH_LEN;
-    if !flags.contains(Flags::EXTENDED) {
-        return Some(flags);
-    }
-    let further = Flags::from_bits_retain(u32::from(short(bytes, at + 2)?) << 16);
-    let known = Flags::INTENT_TO_ADD | Flags::SKIP_WORKTREE;
-    known.contains(further).then_some(flags | further)
-}
-
-/// Where the path of the entry that starts here stands.
-fn path_within(bytes: &[u8], start: usize, id_length: usize) -> Option<Range<usize>> {
-    let at = start + BEFORE_ID + id_length;
-    let flags = short(bytes, at)?;
-    let extended = u32::from(flags) & Flags::EXTENDED.bits() != 0;
-    let path = at + if extended { 4 } else { 2 };
-    let length = usize::from(flags) & LONG_PATH;
-    if length < LONG_PATH {
-        return Some(path..path + length);
-    }
-    let length = memchr::memchr(0, bytes.get(path..)?)?;
-    (length >= LONG_PATH).then_some(path..path + length)
-}
-
-/// Where the next entry starts: after one to eight zeros, at a multiple of eight from the last.
-fn next_start(start: usize, path_end: usize) -> usize {
-    start + (path_end - start + 8) / 8 * 8
-}
-
-fn entry_at(bytes: &[u8], start: usize, id_length: usize) -> Option<IndexEntry<'_>> {
-    let word = |nth: usize| number(bytes, start + 4 * nth);
-    let time = |nth: usize| {
-        Some(stat::Time {
-            secs: word(nth)?,
-            nsecs: word(nth + 1)?,
-        })
-    };
-    Some(IndexEntry {
-        stat: Stat {
-            ctime: time(0)?,
-            mtime: time(2)?,
-            dev: word(4)?,
-            ino: word(5)?,
-            uid: word(7)?,
-            gid: word(8)?,
-            size: word(9)?,
-        },
-        mode: IndexMode::from_bits_truncate(word(6)?),
-        id: Oid::from_bytes(bytes.get(start + BEFORE_ID..)?.get(..id_length)?)?,
-        flags: flags_at(bytes, start, id_length)?,
-        path: bytes.get(path_within(bytes, start, id_length)?)?,
-    })
-}
-
-/// Whether the last extension names another place where the extensions start.
-fn says_otherwise(bytes: &[u8], start: usize, id_length: usize) -> bool {
-    let size = 4 + id_length;
-    let Some(at) = bytes.len().checked_sub(EXTENSION_HEADER + size) else {
-        return false;
-    };
-    bytes[at..].starts_with(b"EOIE")
-        && number(bytes, at + 4).is_some_and(|said| said as usize == size)
-        && number(bytes, at + EXTENSION_HEADER).is_none_or(|said| said as usize != start)
-}
-
-/// What the extensions say of trees, if anything. `None` if one is broken, or if not knowing it means
-/// not understanding the index.
-#[expect(
-    clippy::option_option,
-    reason = "no cache tree is an answer, not knowing is none"
-)]
-fn cache_tree(mut extensions: &[u8], hash: gix::hash::Kind) -> Option<Option<CacheTree>> {
-    let mut cache = None;
-    while !extensions.is_empty() {
-        let size = number(extensions, 4)? as usize;
-        let (extension, rest) = extensions.split_at_checked(size.checked_add(EXTENSION_HEADER)?)?;
-        let (signature, content) = (&extension[..4], &extension[EXTENSION_HEADER..]);
-        match signature {
-            b"TREE" => {
-                cache = nests_little(content, hash.len_in_bytes())
-                    .then(|| gix::index::extension::tree::decode(content, hash, None))
-                    .flatten();
-            }
-            // Some entries are directories; they say so themselves.
-            b"sdir" if content.is_empty() => {}
-            _ if signature[0].is_ascii_lowercase() => return None,
-            _ => {}
-        }
-        extensions = rest;
-    }
-    Some(cache)
-}
-
-/// Whether a cache tree is nested no deeper than is followed, and so needs little stack to read.
-fn nests_little(mut content: &[u8], id_length: usize) -> bool {
-    let mut step = |missing: &mut Vec<usize>| {
-        let name = memchr::memchr(0, content)?;
-        let line = content.get(name + 1..)?;
-        let end = memchr::memchr(b'\n', line)?;
-        let (entries, below) = std::str::from_utf8(&line[..end]).ok()?.split_once(' ')?;
-        let id_length = if entries.starts_with('-') {
-            0
-        } else {
-            id_length
-        };
-        content = line.get(end + 1 + id_length..)?;
-        missing.push(below.parse().ok()?);
-        while missing.last() == Some(&0) {
-            missing.pop();
-            if let Some(last) = missing.last_mut() {
-                *last -= 1;
+impl<'a> Entries<'a> {
+    /// An entry. An error if the file was written over.
+    pub(in crate::git) fn at(&mut self, at: usize) -> Result<IndexEntry<'a>> {
+        match &self.index.form {
+            Form::Plain(plain) => self
+                .read(plain, at)
+                .context("the index was written over while it was read"),
+            Form::Decoded(state) => {
+                let entry = &state.entries()[at];
+                Ok(IndexEntry {
+                    path: entry.path(state).as_ref(),
+                    id: plain(&entry.id),
+                    mode: entry.mode,
+                    flags: entry.flags,
+                    stat: entry.stat,
+                })
             }
         }
-        (missing.len() <= DEEPEST).then_some(())
-    };
-    let mut missing = Vec::new();
-    loop {
-        if step(&mut missing).is_none() {
-            return false;
+    }
+
+    fn read(&mut self, plain: &'a Plain, at: usize) -> Option<IndexEntry<'a>> {
+        let id_length = self.index.hash.len_in_bytes();
+        let first = at / BLOCK * BLOCK;
+        if self.block != Some(first) {
+            self.block = None;
+            let [start, end] = *plain.blocks.get(at / BLOCK..)?.first_chunk()?;
+            self.bytes.resize((end - start) as usize, 0);
+            read_at(&plain.file, &mut self.bytes, start.into()).ok()?;
+            self.starts.clear();
+            let mut start = 0;
+            for other in first..plain.ends.len().min(first + BLOCK) {
+                let path = path_within(&self.bytes, start, id_length)?;
+                self.starts.push(start);
+                start = next_start(start, path.end);
+                if self.bytes.get(path)? != plain.path(other) {
+                    return None;
+                }
+            }
+            self.block = Some(first);
         }
-        if missing.is_empty() {
-            return true;
-        }
+        let entry = entry_at(&self.bytes, self.starts[at - first], id_length)?;
+        let path = plain.path(at);
+        Some(IndexEntry { path, ..entry })
     }
 }
 
@@ -396,17 +311,17 @@ mod tests {
 
     /// What both readers must agree on: everything that is known of every entry.
     fn told(index: &Index) -> Vec<String> {
+        let mut entries = index.entries();
+        let masked: Vec<usize> = index.masked().collect();
         (0..index.len())
             .map(|at| {
-                let entry = index.entry(at);
+                let entry = entries.at(at).unwrap();
+                let mode = entry.mode.bits();
+                assert_eq!(masked.contains(&at), is_masked(entry.mode, entry.flags));
                 assert_eq!(entry.path, index.path(at));
                 format!(
                     "{:?} {:?} {:o} {:?} {:?}",
-                    entry.path,
-                    entry.id,
-                    entry.mode.bits(),
-                    entry.flags,
-                    entry.stat
+                    entry.path, entry.id, mode, entry.flags, entry.stat
                 )
             })
             .collect()
@@ -494,6 +409,27 @@ mod tests {
                 let count = fixture.git(&["ls-files", "--stage"]);
                 assert_eq!(seen.len(), count.split(|byte| *byte == b'\n').count() - 1);
             }
+        }
+    }
+
+    #[test]
+    fn an_index_that_is_read_in_many_parts_is_what_gix_reads() {
+        let fixture = Fixture::new();
+        let mut random = Random::new(3);
+        let mut lines = Vec::new();
+        for nth in 0..3_000 {
+            let most = 4_000 >> random.below(12);
+            let name = "x".repeat(random.below(most));
+            lines.extend(format!("100644 {:040x} 0\td{}/{nth}{name}\n", nth + 1, nth % 7).bytes());
+        }
+        fixture.feed(&["update-index", "--index-info"], &lines);
+        assert!(std::fs::metadata(path_of(&fixture)).unwrap().len() > 500_000);
+        assert_eq!(agree(&fixture, "large").unwrap().len(), 3_000);
+        let index = fixture.repo().index().unwrap();
+        let mut entries = index.entries();
+        for _ in 0..200 {
+            let at = random.below(3_000);
+            assert_eq!(entries.at(at).unwrap().path, index.path(at));
         }
     }
 
@@ -597,6 +533,27 @@ mod tests {
             }
         }
         assert!(refused > good.len() * 3 / 2, "{refused}");
+    }
+
+    #[test]
+    fn an_index_that_is_written_over_is_an_error() {
+        let fixture = Fixture::new();
+        for file in 0..2 * BLOCK {
+            fixture.write(&format!("{file:05}"), "");
+        }
+        fixture.commit();
+        let index = fixture.repo().index().unwrap();
+        let mut entries = index.entries();
+        assert!(entries.at(BLOCK).is_ok());
+        let good = std::fs::read(path_of(&fixture)).unwrap();
+        for bad in [&good[..good.len() / 4], &vec![b'x'; good.len()], b""] {
+            damage(&fixture, bad);
+            assert!(entries.at(BLOCK + 1).is_ok(), "held");
+            let error = index.entries().at(BLOCK + 1).err().unwrap();
+            assert!(error.to_string().contains("written over"), "{error}");
+        }
+        damage(&fixture, &good);
+        assert_eq!(index.entries().at(1).unwrap().path, b"00001");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //!
 //! - `objects`: single objects, checked against their ids; `packs`, `pack_index`, `bases`: the quick way to a few
 //! - `trees`: which files differ between two trees
-//! - `index`: the entries of the index, read where they lie
+//! - `index`, `index_format`: the entries of the index
 //! - `staged`: the index against HEAD, `worktree`, `scan`, `untracked`, `files`, `eol`, `filtered`: the files against HEAD
 //! - `renames`, `similarity`: which deletions and additions are one file
 //! - `patches`, `lines`: how the content of changed files differs
@@ -28,6 +28,7 @@ pub(crate) mod fixture;
 mod history;
 mod index;
 mod index_file;
+mod index_format;
 mod lend;
 mod lines;
 mod listing;

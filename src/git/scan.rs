@@ -13,7 +13,8 @@ use crate::diff::{Entry, Mode, Oid, RepoPath};
 
 use super::eol::{LineEnds, without_carriage_returns};
 use super::files::{FileBlob, content, large_id, target};
-use super::index::{Index, IndexEntry};
+use super::index::{Entries, Index};
+use super::index_format::IndexEntry;
 use super::objects::{Objects, plain};
 use super::trees::{DEEPEST, kind};
 use super::{Repo, Shared};
@@ -69,6 +70,7 @@ pub(in crate::git) struct Scan<'a> {
     root: &'a Path,
     rules: Rules,
     index: &'a Index,
+    entries: Entries<'a>,
     /// Whether a path is a directory that is reached without a symlink.
     directories: HashMap<Vec<u8>, bool>,
     line_ends: LineEnds,
@@ -87,6 +89,7 @@ impl<'a> Scan<'a> {
             root,
             rules,
             index,
+            entries: index.entries(),
             directories: HashMap::new(),
             line_ends: LineEnds::of(shared.repo()),
             objects: shared.objects(),
@@ -105,22 +108,22 @@ impl<'a> Scan<'a> {
         })
     }
 
-    /// One entry of the index against its file; `None` if they agree.
-    pub(in crate::git) fn look(&mut self, at: usize) -> Option<Difference> {
-        let entry = self.index.entry(at);
-        if is_masked(&entry) {
-            return None;
+    /// One entry of the index against its file; `None` if they agree, or are not compared.
+    pub(in crate::git) fn look(&mut self, at: usize) -> Result<Option<Difference>> {
+        let entry = self.entries.at(at)?;
+        if entry.is_masked() {
+            return Ok(None);
         }
-        self.compare(&entry)
+        Ok(self.compare(&entry))
     }
 
     /// Whether a masked entry differs from its file. One that is left out of a sparse checkout has
     /// no file.
-    pub(in crate::git) fn hides_an_edit(&mut self, at: usize) -> bool {
-        let entry = self.index.entry(at);
-        self.compare(&entry).is_some_and(|difference| {
+    pub(in crate::git) fn hides_an_edit(&mut self, at: usize) -> Result<bool> {
+        let entry = self.entries.at(at)?;
+        Ok(self.compare(&entry).is_some_and(|difference| {
             difference.now.is_some() || !entry.flags.contains(Flags::SKIP_WORKTREE)
-        })
+        }))
     }
 
     fn compare(&mut self, entry: &IndexEntry<'_>) -> Option<Difference> {
@@ -274,15 +277,6 @@ impl<'a> Scan<'a> {
             }),
         })
     }
-}
-
-/// Whether the index says not to compare an entry with its file. A directory left out of a sparse
-/// checkout has none.
-pub(in crate::git) fn is_masked(entry: &IndexEntry<'_>) -> bool {
-    entry.mode != IndexMode::DIR
-        && entry
-            .flags
-            .intersects(Flags::SKIP_WORKTREE | Flags::ASSUME_VALID)
 }
 
 /// The directory of a path; empty at the top.

@@ -8,7 +8,7 @@ use gix::index::extension::Tree as CacheTree;
 use crate::diff::{Change, Entry, Oid, RepoPath};
 
 use super::Repo;
-use super::index::Index;
+use super::index::{Entries, Index};
 use super::objects::plain;
 use super::trees::{DEEPEST, TreeEntry, Trees, kind};
 
@@ -40,6 +40,7 @@ impl Repo {
         let trees = Trees::new(&objects, self.empty_tree());
         let mut walk = Walk {
             index,
+            entries: index.entries(),
             trees: &trees,
             depth: 0,
             changes: Vec::new(),
@@ -58,6 +59,7 @@ impl Repo {
 
 struct Walk<'a> {
     index: &'a Index,
+    entries: Entries<'a>,
     trees: &'a Trees<'a>,
     depth: usize,
     changes: Vec<Change>,
@@ -171,8 +173,11 @@ impl<'a> Walk<'a> {
         if item.directory {
             let directory = &path[..=item.name_end];
             let tree = old.map(|old| old.id);
-            let first = self.index.entry(item.range.start);
-            if path == directory && first.mode == IndexMode::DIR && item.range.len() == 1 {
+            let is_alone = path == directory && item.range.len() == 1;
+            let first = is_alone.then(|| self.entries.at(item.range.start));
+            if let Some(first) = first.transpose()?
+                && first.mode == IndexMode::DIR
+            {
                 let below = &path[..item.name_end];
                 let found = self
                     .trees
@@ -189,7 +194,7 @@ impl<'a> Walk<'a> {
             let cached = child(cached, &path[prefix.len()..item.name_end]);
             return self.compare(directory, tree.as_ref(), item.range, cached);
         }
-        let entry = self.index.entry(item.range.start);
+        let entry = self.entries.at(item.range.start)?;
         if entry.stage() != Stage::Unconflicted {
             self.unmerged.push(RepoPath::new(path));
             return Ok(());

@@ -10,13 +10,13 @@ use anyhow::{Context, Result};
 use gix::dir::entry::{Kind as DiskKind, Status};
 use gix::dir::walk::{Action, Delegate, EmissionMode};
 use gix::index::State;
-use gix::index::entry::{Flags, Mode as IndexMode, Stat};
+use gix::index::entry::{Flags, Mode as IndexMode, Stage, Stat};
 use gix::worktree::stack::state::ignore::Source;
 
 use crate::diff::{Oid, RepoPath};
 
 use super::Repo;
-use super::index::{Index, IndexEntry};
+use super::index::{Entries, Index};
 use super::objects::native;
 
 impl Repo {
@@ -43,7 +43,7 @@ impl Repo {
 
     fn untracked_in(&self, root: &Path, index: &Index) -> Result<Vec<RepoPath>> {
         let mut hidden = State::new(index.hash());
-        for (path, id) in ignore_files_without_file(index) {
+        for (path, id) in ignore_files_without_file(index)? {
             let flags = Flags::EXTENDED | Flags::SKIP_WORKTREE;
             let path = path.into();
             hidden.dangerously_push_entry(
@@ -58,6 +58,7 @@ impl Repo {
         let ignored = self.raw().excludes(&hidden, None, source);
         let mut walk = Walk {
             index,
+            entries: index.entries(),
             ignored: ignored.context("cannot read what is ignored")?,
             git_dir: gix::path::realpath(self.git_dir())
                 .context("cannot tell where the repository is")?,
@@ -102,25 +103,27 @@ impl Delegate for Untracked {
 }
 
 /// Files with patterns that count although they are left out of a sparse checkout.
-fn ignore_files_without_file(index: &Index) -> impl Iterator<Item = (&[u8], Oid)> {
-    let is_one = |entry: &IndexEntry<'_>| {
-        entry.mode == IndexMode::FILE
-            && entry.flags.contains(Flags::SKIP_WORKTREE)
-            && matches!(entry.stage() as u8, 0 | 2)
-    };
-    (0..index.len())
-        .filter(|at| {
-            let directory = index.path(*at).strip_suffix(b".gitignore");
-            directory.is_some_and(|directory| matches!(directory.last(), None | Some(b'/')))
-        })
-        .map(|at| index.entry(at))
-        .filter(is_one)
-        .map(|entry| (entry.path, entry.id))
+fn ignore_files_without_file(index: &Index) -> Result<Vec<(&[u8], Oid)>> {
+    let mut entries = index.entries();
+    let mut found = Vec::new();
+    for at in index.masked() {
+        let directory = index.path(at).strip_suffix(b".gitignore");
+        if !directory.is_some_and(|directory| matches!(directory.last(), None | Some(b'/'))) {
+            continue;
+        }
+        let entry = entries.at(at)?;
+        let counts = matches!(entry.stage(), Stage::Unconflicted | Stage::Ours);
+        if counts && entry.mode == IndexMode::FILE && entry.flags.contains(Flags::SKIP_WORKTREE) {
+            found.push((entry.path, entry.id));
+        }
+    }
+    Ok(found)
 }
 
 /// A walk through the directories of the work tree.
 struct Walk<'a> {
     index: &'a Index,
+    entries: Entries<'a>,
     ignored: gix::AttributeStack<'a>,
     /// The repository's own directory, without symlinks.
     git_dir: PathBuf,
@@ -163,16 +166,17 @@ impl Walk<'_> {
             }
             return Ok(());
         }
-        if is_tracked && index.entry(at).mode == IndexMode::COMMIT {
+        if is_tracked && self.entries.at(at)?.mode == IndexMode::COMMIT {
             return Ok(());
         }
         self.path.push(b'/');
         let path = self.path.as_slice();
         let first = index.end_of(at..near.end, |other| other < path);
         let below = first..index.end_of(first..near.end, |other| other.starts_with(path));
-        let is_left_out = below.len() == 1 && index.entry(first).mode == IndexMode::DIR;
         self.path.pop();
-        if is_left_out && index.path(first).len() == self.path.len() + 1 {
+        // A directory that is left out of a sparse checkout is an entry itself.
+        let is_alone = below.len() == 1 && index.path(first).len() == self.path.len() + 1;
+        if is_alone && self.entries.at(first)?.mode == IndexMode::DIR {
             return Ok(());
         }
         self.place.push(entry.file_name());
@@ -224,7 +228,6 @@ mod tests {
     fn remove(place: &Path) {
         #[expect(clippy::disallowed_methods, reason = "a test edits its own repository")]
         let _ = std::fs::remove_file(place);
-        #[expect(clippy::disallowed_methods, reason = "a test edits its own repository")]
         let _ = std::fs::remove_dir_all(place);
     }
 

@@ -10,15 +10,15 @@ use crate::diff::{Change, Entry, RepoPath};
 use crate::error::HintExt;
 
 use super::Repo;
-use super::index::Index;
+use super::index::{BLOCK, Index};
 use super::objects::FileBlobs;
 use super::parallel::in_parallel_with;
 use super::place::belongs;
-use super::scan::{Difference, Rules, Scan, is_masked};
+use super::scan::{Difference, Rules, Scan};
 use super::staged::Staged;
 
 /// Entries a thread takes at once.
-const JOB: usize = 256;
+const JOB: usize = BLOCK;
 /// What looking at one file on disk costs, a comparison of numbers being one.
 const LOOKING: usize = 64;
 
@@ -110,20 +110,17 @@ impl Repo {
 
     /// The files that are not compared.
     fn count_masked(&self, root: &Path, index: &Index) -> Result<Masked> {
-        let marked: Vec<usize> = (0..index.len())
-            .filter(|at| is_masked(&index.entry(*at)))
-            .collect();
-        if marked.is_empty() {
-            return Ok(Masked::default());
+        let mut count = Masked {
+            marked: index.masked().len(),
+            edited: 0,
+        };
+        if count.marked > 0 {
+            let mut scan = Scan::new(root, Rules::of(self, index)?, index, &self.share());
+            for at in index.masked() {
+                count.edited += usize::from(scan.hides_an_edit(at)?);
+            }
         }
-        let mut scan = Scan::new(root, Rules::of(self, index)?, index, &self.share());
-        Ok(Masked {
-            marked: marked.len(),
-            edited: marked
-                .into_iter()
-                .filter(|at| scan.hides_an_edit(*at))
-                .count(),
-        })
+        Ok(count)
     }
 
     /// The tracked files that differ from the index.
@@ -140,10 +137,11 @@ impl Repo {
             JOB * LOOKING,
             || Scan::new(root, rules, index, &shared),
             |scan, job| {
-                let looked = job.clone().filter_map(|entry| scan.look(entry));
-                looked.collect::<Vec<Difference>>()
+                let looked = job.clone().filter_map(|entry| scan.look(entry).transpose());
+                looked.collect::<Result<Vec<Difference>>>()
             },
         );
+        let found: Vec<Vec<Difference>> = found.into_iter().collect::<Result<_>>()?;
         Ok(found.into_iter().flatten().collect())
     }
 
