@@ -1,5 +1,5 @@
 //! Makes the bytes of an index from what stands in a tree and on disk.
-//! Where it is written is left to the caller; indices are read in `staged`.
+//! Where it is written is left to the caller; indices are read in `index`.
 
 #[cfg(unix)]
 use std::ffi::CStr;

@@ -3,7 +3,8 @@
 //!
 //! - `objects`: single objects, checked against their ids; `packs`, `pack_index`, `bases`: the quick way to a few
 //! - `trees`: which files differ between two trees
-//! - `staged`: the index against HEAD, `worktree`, `scan`, `files`, `eol`, `filtered`: the files against HEAD
+//! - `index`, `index_format`: the entries of the index
+//! - `staged`: the index against HEAD, `worktree`, `scan`, `untracked`, `files`, `eol`, `filtered`: the files against HEAD
 //! - `renames`, `similarity`: which deletions and additions are one file
 //! - `patches`, `lines`: how the content of changed files differs
 //! - `abbreviation`: how many digits of an id Git prints
@@ -25,7 +26,9 @@ mod filtered;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod history;
+mod index;
 mod index_file;
+mod index_format;
 mod lend;
 mod lines;
 mod listing;
@@ -51,6 +54,7 @@ mod state;
 #[cfg(test)]
 mod storage;
 mod trees;
+mod untracked;
 mod worktree;
 mod writing;
 

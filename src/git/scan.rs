@@ -13,6 +13,8 @@ use crate::diff::{Entry, Mode, Oid, RepoPath};
 
 use super::eol::{LineEnds, without_carriage_returns};
 use super::files::{FileBlob, content, large_id, target};
+use super::index::{Entries, Index};
+use super::index_format::IndexEntry;
 use super::objects::{Objects, plain};
 use super::trees::{DEEPEST, kind};
 use super::{Repo, Shared};
@@ -49,7 +51,7 @@ pub(in crate::git) struct Rules {
 
 impl Rules {
     /// Reads the settings.
-    pub(in crate::git) fn of(repo: &Repo, index: &gix::index::State) -> Result<Self> {
+    pub(in crate::git) fn of(repo: &Repo, index: &Index) -> Result<Self> {
         let config = repo.raw().config_snapshot();
         Ok(Self {
             stat: repo
@@ -58,7 +60,7 @@ impl Rules {
                 .context("cannot read how files are compared")?,
             executables: config.boolean("core.fileMode") != Some(false),
             symlinks: config.boolean("core.symlinks") != Some(false),
-            hash: index.object_hash(),
+            hash: index.hash(),
         })
     }
 }
@@ -67,7 +69,8 @@ impl Rules {
 pub(in crate::git) struct Scan<'a> {
     root: &'a Path,
     rules: Rules,
-    index: &'a gix::index::State,
+    index: &'a Index,
+    entries: Entries<'a>,
     /// Whether a path is a directory that is reached without a symlink.
     directories: HashMap<Vec<u8>, bool>,
     line_ends: LineEnds,
@@ -79,13 +82,14 @@ impl<'a> Scan<'a> {
     pub(in crate::git) fn new(
         root: &'a Path,
         rules: Rules,
-        index: &'a gix::index::State,
+        index: &'a Index,
         shared: &Shared,
     ) -> Self {
         Self {
             root,
             rules,
             index,
+            entries: index.entries(),
             directories: HashMap::new(),
             line_ends: LineEnds::of(shared.repo()),
             objects: shared.objects(),
@@ -104,35 +108,35 @@ impl<'a> Scan<'a> {
         })
     }
 
-    /// One entry of the index against its file; `None` if they agree.
-    pub(in crate::git) fn look(&mut self, at: usize) -> Option<Difference> {
-        let entry = &self.index.entries()[at];
-        if is_masked(entry) {
-            return None;
+    /// One entry of the index against its file; `None` if they agree, or are not compared.
+    pub(in crate::git) fn look(&mut self, at: usize) -> Result<Option<Difference>> {
+        let entry = self.entries.at(at)?;
+        if entry.is_masked() {
+            return Ok(None);
         }
-        self.compare(entry)
+        Ok(self.compare(&entry))
     }
 
     /// Whether a masked entry differs from its file. One that is left out of a sparse checkout has
     /// no file.
-    pub(in crate::git) fn hides_an_edit(&mut self, at: usize) -> bool {
-        let entry = &self.index.entries()[at];
-        self.compare(entry).is_some_and(|difference| {
+    pub(in crate::git) fn hides_an_edit(&mut self, at: usize) -> Result<bool> {
+        let entry = self.entries.at(at)?;
+        Ok(self.compare(&entry).is_some_and(|difference| {
             difference.now.is_some() || !entry.flags.contains(Flags::SKIP_WORKTREE)
-        })
+        }))
     }
 
-    fn compare(&mut self, entry: &gix::index::Entry) -> Option<Difference> {
+    fn compare(&mut self, entry: &IndexEntry<'_>) -> Option<Difference> {
         if entry.stage() != Stage::Unconflicted || entry.mode == IndexMode::DIR {
             return None;
         }
-        let bytes: &[u8] = entry.path(self.index).as_ref();
+        let bytes = entry.path;
         let intent = entry.flags.contains(Flags::INTENT_TO_ADD);
         let indexed = || {
             Some(Entry {
                 path: RepoPath::new(bytes),
                 mode: kind(entry.mode.bits())?,
-                id: plain(&entry.id),
+                id: entry.id,
             })
             .filter(|_| !intent)
         };
@@ -159,7 +163,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Whether the index knows the file as it is, and from long enough ago.
-    fn unchanged_by_stat(&self, entry: &gix::index::Entry, metadata: &Metadata) -> bool {
+    fn unchanged_by_stat(&self, entry: &IndexEntry<'_>, metadata: &Metadata) -> bool {
         let kept = match entry.mode {
             IndexMode::FILE | IndexMode::FILE_EXECUTABLE => {
                 let executable = entry.mode == IndexMode::FILE_EXECUTABLE;
@@ -171,7 +175,7 @@ impl<'a> Scan<'a> {
             }
             _ => false,
         };
-        kept && !entry.stat.is_racy(self.index.timestamp(), self.rules.stat)
+        kept && !self.index.is_racy(&entry.stat, self.rules.stat)
             && Stat::from_fs(metadata).is_ok_and(|stat| entry.stat.matches(&stat, self.rules.stat))
     }
 
@@ -273,15 +277,6 @@ impl<'a> Scan<'a> {
             }),
         })
     }
-}
-
-/// Whether the index says not to compare an entry with its file. A directory left out of a sparse
-/// checkout has none.
-pub(in crate::git) fn is_masked(entry: &gix::index::Entry) -> bool {
-    entry.mode != IndexMode::DIR
-        && entry
-            .flags
-            .intersects(Flags::SKIP_WORKTREE | Flags::ASSUME_VALID)
 }
 
 /// The directory of a path; empty at the top.

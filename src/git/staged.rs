@@ -1,5 +1,5 @@
 //! Compares HEAD's tree with the index, skipping directories that the index knows to be unchanged.
-//! Reading the index file is gix's, the files on disk are left to `worktree`.
+//! Reading the index file is `index`'s, the files on disk are left to `worktree`.
 
 use anyhow::{Context, Result, bail};
 use gix::index::entry::{Flags, Mode as IndexMode, Stage};
@@ -8,6 +8,7 @@ use gix::index::extension::Tree as CacheTree;
 use crate::diff::{Change, Entry, Oid, RepoPath};
 
 use super::Repo;
+use super::index::{Entries, Index};
 use super::objects::plain;
 use super::trees::{DEEPEST, TreeEntry, Trees, kind};
 
@@ -30,7 +31,7 @@ impl Repo {
     }
 
     /// An index against HEAD, without renames.
-    pub(in crate::git) fn staged_in(&self, index: &gix::index::State) -> Result<Staged> {
+    pub(in crate::git) fn staged_in(&self, index: &Index) -> Result<Staged> {
         let base_tree = match self.head()?.tip() {
             Some(commit) => self.tree_of(&commit)?,
             None => self.empty_tree(),
@@ -39,17 +40,13 @@ impl Repo {
         let trees = Trees::new(&objects, self.empty_tree());
         let mut walk = Walk {
             index,
+            entries: index.entries(),
             trees: &trees,
             depth: 0,
             changes: Vec::new(),
             unmerged: Vec::new(),
         };
-        walk.compare(
-            b"",
-            Some(&base_tree),
-            0..index.entries().len(),
-            index.tree(),
-        )?;
+        walk.compare(b"", Some(&base_tree), 0..index.len(), index.cache())?;
         let Walk {
             mut changes,
             unmerged,
@@ -58,28 +55,11 @@ impl Repo {
         changes.sort_by(|a, b| a.path().cmp(b.path()));
         Ok(Staged { changes, unmerged })
     }
-
-    /// The index, or an empty one if there is no file; its order is checked, its checksum is not.
-    pub(in crate::git) fn index(&self) -> Result<gix::index::File> {
-        let path = self.raw().index_path();
-        let options = gix::index::decode::Options {
-            thread_limit: Some(1),
-            ..Default::default()
-        };
-        let index = gix::index::File::at_or_default(&path, self.raw().object_hash(), true, options)
-            .with_context(|| format!("cannot read the index `{}`", path.display()))?;
-        let paths = index.entries().iter();
-        if !paths
-            .is_sorted_by(|a, b| (a.path(&index), a.stage_raw()) < (b.path(&index), b.stage_raw()))
-        {
-            bail!("the index `{}` is damaged: not in order", path.display());
-        }
-        Ok(index)
-    }
 }
 
 struct Walk<'a> {
-    index: &'a gix::index::State,
+    index: &'a Index,
+    entries: Entries<'a>,
     trees: &'a Trees<'a>,
     depth: usize,
     changes: Vec<Change>,
@@ -95,7 +75,7 @@ struct Item {
 
 impl<'a> Walk<'a> {
     fn path(&self, at: usize) -> &'a [u8] {
-        self.index.entries()[at].path(self.index).as_ref()
+        self.index.path(at)
     }
 
     /// Compares a directory of the tree with the entries of the index below `prefix`, which is
@@ -171,11 +151,8 @@ impl<'a> Walk<'a> {
                     && (*guess == end || !self.path(*guess).starts_with(directory))
             });
         let last = guess.unwrap_or_else(|| {
-            let rest = &self.index.entries()[at..end];
-            at + rest.partition_point(|entry| {
-                let path: &[u8] = entry.path(self.index).as_ref();
-                path.starts_with(directory)
-            })
+            self.index
+                .end_of(at..end, |path| path.starts_with(directory))
         });
         Item {
             name_end,
@@ -196,13 +173,15 @@ impl<'a> Walk<'a> {
         if item.directory {
             let directory = &path[..=item.name_end];
             let tree = old.map(|old| old.id);
-            let first = &self.index.entries()[item.range.start];
-            if path == directory && first.mode == IndexMode::DIR && item.range.len() == 1 {
+            let is_alone = path == directory && item.range.len() == 1;
+            let first = is_alone.then(|| self.entries.at(item.range.start));
+            if let Some(first) = first.transpose()?
+                && first.mode == IndexMode::DIR
+            {
                 let below = &path[..item.name_end];
-                let sparse = plain(&first.id);
                 let found = self
                     .trees
-                    .differences_at(below, tree.as_ref(), Some(&sparse))?;
+                    .differences_at(below, tree.as_ref(), Some(&first.id))?;
                 self.changes.extend(found);
                 return Ok(());
             }
@@ -215,7 +194,7 @@ impl<'a> Walk<'a> {
             let cached = child(cached, &path[prefix.len()..item.name_end]);
             return self.compare(directory, tree.as_ref(), item.range, cached);
         }
-        let entry = &self.index.entries()[item.range.start];
+        let entry = self.entries.at(item.range.start)?;
         if entry.stage() != Stage::Unconflicted {
             self.unmerged.push(RepoPath::new(path));
             return Ok(());
@@ -227,7 +206,7 @@ impl<'a> Walk<'a> {
             path: RepoPath::new(path),
             mode: kind(entry.mode.bits())
                 .with_context(|| format!("the index is damaged: a directory at {path:?}"))?,
-            id: plain(&entry.id),
+            id: entry.id,
         };
         match old.and_then(|old| old.at(path)) {
             Some(old) if old == new => {}

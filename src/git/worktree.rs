@@ -3,24 +3,22 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result, anyhow};
-use gix::dir::entry::{Kind as DiskKind, Status};
-use gix::dir::walk::{Action, Delegate, EmissionMode};
 
 use crate::diff::{Change, Entry, RepoPath};
 use crate::error::HintExt;
 
 use super::Repo;
+use super::index::{BLOCK, Index};
 use super::objects::FileBlobs;
 use super::parallel::in_parallel_with;
 use super::place::belongs;
-use super::scan::{Difference, Rules, Scan, is_masked};
+use super::scan::{Difference, Rules, Scan};
 use super::staged::Staged;
 
 /// Entries a thread takes at once.
-const JOB: usize = 256;
+const JOB: usize = BLOCK;
 /// What looking at one file on disk costs, a comparison of numbers being one.
 const LOOKING: usize = 64;
 
@@ -62,7 +60,11 @@ impl Repo {
             ))
             .hint("if they are, say so with `GIT_WORK_TREE`; else look at `core.worktree`");
         }
-        let index = self.index()?;
+        let index = if untracked && self.folds_names()? {
+            Index::decode(&self.raw().index_path(), self.raw().object_hash())?
+        } else {
+            self.index()?
+        };
         let Staged { changes, unmerged } = self.staged_in(&index)?;
         let mut sides: BTreeMap<RepoPath, (Option<Entry>, Option<Entry>)> = changes
             .into_iter()
@@ -87,6 +89,8 @@ impl Repo {
             let sides = sides.entry(path).or_insert((indexed, None));
             sides.1 = new;
         }
+        let masked = self.count_masked(root, &index)?;
+        drop(index);
         self.compared(files);
         let changes = sides
             .into_values()
@@ -100,32 +104,29 @@ impl Repo {
         Ok(Worktree {
             changes: self.pair_renames(changes),
             unmerged,
-            masked: self.count_masked(root, &index)?,
+            masked,
         })
     }
 
     /// The files that are not compared.
-    fn count_masked(&self, root: &Path, index: &gix::index::State) -> Result<Masked> {
-        let marked: Vec<usize> = (0..index.entries().len())
-            .filter(|at| is_masked(&index.entries()[*at]))
-            .collect();
-        if marked.is_empty() {
-            return Ok(Masked::default());
+    fn count_masked(&self, root: &Path, index: &Index) -> Result<Masked> {
+        let mut count = Masked {
+            marked: index.masked().len(),
+            edited: 0,
+        };
+        if count.marked > 0 {
+            let mut scan = Scan::new(root, Rules::of(self, index)?, index, &self.share());
+            for at in index.masked() {
+                count.edited += usize::from(scan.hides_an_edit(at)?);
+            }
         }
-        let mut scan = Scan::new(root, Rules::of(self, index)?, index, &self.share());
-        Ok(Masked {
-            marked: marked.len(),
-            edited: marked
-                .into_iter()
-                .filter(|at| scan.hides_an_edit(*at))
-                .count(),
-        })
+        Ok(count)
     }
 
     /// The tracked files that differ from the index.
-    fn compare_tracked(&self, root: &Path, index: &gix::index::State) -> Result<Vec<Difference>> {
+    fn compare_tracked(&self, root: &Path, index: &Index) -> Result<Vec<Difference>> {
         let rules = Rules::of(self, index)?;
-        let entries = index.entries().len();
+        let entries = index.len();
         let jobs: Vec<_> = (0..entries)
             .step_by(JOB)
             .map(|first| first..entries.min(first + JOB))
@@ -136,48 +137,19 @@ impl Repo {
             JOB * LOOKING,
             || Scan::new(root, rules, index, &shared),
             |scan, job| {
-                let looked = job.clone().filter_map(|entry| scan.look(entry));
-                looked.collect::<Vec<Difference>>()
+                let looked = job.clone().filter_map(|entry| scan.look(entry).transpose());
+                looked.collect::<Result<Vec<Difference>>>()
             },
         );
+        let found: Vec<Vec<Difference>> = found.into_iter().collect::<Result<_>>()?;
         Ok(found.into_iter().flatten().collect())
     }
 
     /// The files that are neither tracked nor ignored.
-    fn look_at_untracked(&self, root: &Path, index: &gix::index::State) -> Result<Vec<Difference>> {
-        let mut paths = Untracked(Vec::new());
-        let options = self
-            .raw()
-            .dirwalk_options()
-            .context("cannot read how files are matched")?
-            .emit_untracked(EmissionMode::Matching);
-        let all: [&gix::bstr::BStr; 0] = [];
-        self.raw()
-            .dirwalk(index, all, &AtomicBool::new(false), options, &mut paths)
-            .context("cannot list untracked files")?;
-        paths.0.sort();
+    fn look_at_untracked(&self, root: &Path, index: &Index) -> Result<Vec<Difference>> {
         let mut scan = Scan::new(root, Rules::of(self, index)?, index, &self.share());
-        let tracked = |path: &RepoPath| index.entry_by_path(path.as_bytes().into()).is_some();
-        Ok(paths
-            .0
-            .into_iter()
-            .filter(|path| !tracked(path))
-            .filter_map(|path| scan.untracked(path))
-            .collect())
-    }
-}
-
-/// Collects untracked files.
-struct Untracked(Vec<RepoPath>);
-
-impl Delegate for Untracked {
-    fn emit(&mut self, entry: gix::dir::EntryRef<'_>, _: Option<Status>) -> Action {
-        let storable = matches!(entry.disk_kind, Some(DiskKind::File | DiskKind::Symlink));
-        if entry.status == Status::Untracked && storable {
-            self.0
-                .push(RepoPath::new(entry.rela_path.as_ref().to_vec()));
-        }
-        std::ops::ControlFlow::Continue(())
+        let paths = self.untracked(root, index)?.into_iter();
+        Ok(paths.filter_map(|path| scan.untracked(path)).collect())
     }
 }
 
