@@ -1,7 +1,7 @@
 //! The only place that names gix: opens a repository safely and reads it into plain values.
 //! What the values mean for a review is left to everyone else.
 //!
-//! - `objects`: single objects, checked against their ids; `packs`, `pack_index`, `bases`: the quick way to a few
+//! - `objects`: single objects, checked against their ids; `packs`, `pack_index`, `pack_data`, `bases`: the quick way to a few
 //! - `trees`: which files differ between two trees
 //! - `staged`: the index against HEAD, `worktree`, `scan`, `files`, `eol`, `filtered`: the files against HEAD
 //! - `renames`, `similarity`: which deletions and additions are one file
@@ -33,6 +33,7 @@ mod log;
 mod objects;
 #[cfg(test)]
 mod oracle;
+mod pack_data;
 mod pack_index;
 mod packing;
 mod packs;

@@ -209,14 +209,15 @@ fn search(len: usize, compare: impl Fn(usize) -> Ordering) -> Result<usize, usiz
     Err(range.start)
 }
 
+/// Fills the buffer from this place of a file on.
 #[cfg(unix)]
-fn read_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<()> {
+pub(in crate::git) fn read_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<()> {
     std::os::unix::fs::FileExt::read_exact_at(file, buffer, at)
 }
 
 /// Elsewhere gix reads everything.
 #[cfg(not(unix))]
-fn read_at(_: &File, _: &mut [u8], _: u64) -> io::Result<()> {
+pub(in crate::git) fn read_at(_: &File, _: &mut [u8], _: u64) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
