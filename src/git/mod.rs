@@ -359,8 +359,7 @@ impl Repo {
 
     /// The files that differ between two trees, renames found, in the order `git diff` prints.
     pub(crate) fn changes(&self, base_tree: &Oid, head_tree: &Oid) -> Result<Vec<Change>> {
-        let objects = self.objects();
-        let found = Trees::new(&objects, self.empty_tree()).differences(base_tree, head_tree)?;
+        let found = self.differences(base_tree, head_tree)?;
         Ok(self.pair_renames(found))
     }
 }
