@@ -96,6 +96,7 @@ impl PackData {
             left = left.checked_sub(size)?;
             if let Some(kind) = entry.header.as_kind() {
                 self.inflate(&entry, size, decoding, out)?;
+                // How many bytes it takes in the pack is asked for nowhere.
                 decoding.bases.put(self.number, at, out, kind, 0);
                 break kind;
             }

@@ -423,7 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn large_objects_are_read_from_a_pack() {
+    fn large_and_empty_objects_are_read_from_a_pack() {
         let fixture = Fixture::new();
         let mut random = Random::new(9);
         let line = |random: &mut Random| format!("{:x}\n", random.below(1 << 30));
@@ -432,6 +432,7 @@ mod tests {
             text[random.below(200_000)] = "edited\n".to_owned();
             fixture.write("large", text.concat());
             fixture.write("zeros", vec![0; 3 << 20]);
+            fixture.write("empty", "");
             fixture.commit();
         }
         fixture.git(&["gc", "-q"]);
