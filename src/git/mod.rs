@@ -1,7 +1,7 @@
 //! The only place that names gix: opens a repository safely and reads it into plain values.
 //! What the values mean for a review is left to everyone else.
 //!
-//! - `objects`: single objects, checked against their ids; `packs`, `pack_index`, `bases`: the quick way to a few
+//! - `objects`: single objects, checked against their ids; `packs`, `pack_index`, `pack_data`, `bases`: the quick way to a few
 //! - `trees`: which files differ between two trees
 //! - `index`, `index_format`: the entries of the index
 //! - `staged`: the index against HEAD, `worktree`, `scan`, `untracked`, `files`, `eol`, `filtered`: the files against HEAD
@@ -36,6 +36,7 @@ mod log;
 mod objects;
 #[cfg(test)]
 mod oracle;
+mod pack_data;
 mod pack_index;
 mod packing;
 mod packs;
@@ -362,8 +363,7 @@ impl Repo {
 
     /// The files that differ between two trees, renames found, in the order `git diff` prints.
     pub(crate) fn changes(&self, base_tree: &Oid, head_tree: &Oid) -> Result<Vec<Change>> {
-        let objects = self.objects();
-        let found = Trees::new(&objects, self.empty_tree()).differences(base_tree, head_tree)?;
+        let found = self.differences(base_tree, head_tree)?;
         Ok(self.pair_renames(found))
     }
 }

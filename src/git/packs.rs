@@ -1,7 +1,7 @@
 //! Finds a few objects without gix's database, which reads through the offsets of a whole pack before it
 //! finds the first: here a few reads of an index file say where an object stands. What is not found
 //! here, in whatever state the files are, is left to gix.
-//! Where an object stands is `pack_index`'s to say; packs themselves are decoded by gix.
+//! Where an object stands is `pack_index`'s to say, what stands there `pack_data`'s.
 
 use std::cell::RefCell;
 use std::io;
@@ -11,11 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering as Memory};
 
 use gix::objs::Kind;
 use gix::odb::loose;
-use gix::odb::pack::data;
-use gix::odb::pack::data::decode::{entry, header};
-use gix::zlib::Inflate;
 
-use super::bases::Bases;
+use super::pack_data::{Decoding, PackData};
 use super::pack_index::Index;
 
 /// With more packs than that, looking into one after the other is no gain.
@@ -25,8 +22,9 @@ const MOST_PACKS: usize = 24;
 const FEW: usize = 200;
 /// Packs with no more objects than this in all have their indices kept, in 8 MB at most for SHA-1.
 const KEPT: u64 = 1 << 18;
-/// Bytes that decoding one object may take here, deltas and all; gix has no such limit.
+/// Bytes that a loose object may have to be read here.
 const LARGEST: usize = 16 << 20;
+
 /// The packs and loose objects of a repository, with those it borrows.
 pub(in crate::git) struct Packs {
     all: Vec<Pack>,
@@ -45,8 +43,7 @@ pub(in crate::git) struct Packs {
 /// What one thread needs to read from packs.
 #[derive(Default)]
 pub(in crate::git) struct Unpacking {
-    inflate: RefCell<Inflate>,
-    bases: RefCell<Bases>,
+    decoding: RefCell<Decoding>,
     /// Where the last object was found, as its size is asked for just before its content.
     found: RefCell<Option<(gix::ObjectId, usize, u64)>>,
 }
@@ -54,7 +51,7 @@ pub(in crate::git) struct Unpacking {
 struct Pack {
     path: PathBuf,
     index: OnceLock<Option<Index>>,
-    data: OnceLock<Option<data::File>>,
+    data: OnceLock<Option<PackData>>,
 }
 
 impl Packs {
@@ -133,20 +130,9 @@ impl Packs {
                 Some(kind)
             });
         };
-        let (index, data) = (self.all[nth].index(self.hash)?, self.data(nth)?);
-        let base = |id: &gix::oid, _: &mut Vec<u8>| {
-            let offset = index.locate(id.as_bytes()).and_then(|at| index.offset(at));
-            let base = offset.map(|offset| data.entry(offset)).transpose()?;
-            Ok(base.map(entry::ResolvedBase::InPack))
-        };
-        let decoded = data.decode_entry(
-            data.entry(offset).ok()?,
-            buffer,
-            &mut unpacking.inflate.borrow_mut(),
-            &base,
-            &mut *unpacking.bases.borrow_mut(),
-        );
-        Some(decoded.ok()?.kind)
+        let decoding = &mut unpacking.decoding.borrow_mut();
+        let (data, locate) = (self.data(nth)?, self.locator(nth)?);
+        data.read(offset, locate, decoding, buffer)
     }
 
     /// The kind and size of an object; `None` as for [`Packs::read`].
@@ -161,16 +147,9 @@ impl Packs {
                 Some((kind, size))
             });
         };
-        let (index, data) = (self.all[nth].index(self.hash)?, self.data(nth)?);
-        let base = |id: &gix::oid| {
-            let offset = index.locate(id.as_bytes()).and_then(|at| index.offset(at));
-            let base = offset.map(|offset| data.entry(offset)).transpose()?;
-            Ok(base.map(header::ResolvedBase::InPack))
-        };
-        let entry = data.entry(offset).ok()?;
-        let inflate = &mut unpacking.inflate.borrow_mut();
-        let found = data.decode_header(entry, inflate, &base).ok()?;
-        Some((found.kind, found.object_size))
+        let decoding = &mut unpacking.decoding.borrow_mut();
+        let (data, locate) = (self.data(nth)?, self.locator(nth)?);
+        data.header(offset, locate, decoding)
     }
 
     /// The number of objects in packs, one that is in two counted twice as Git does; `None` if an
@@ -261,13 +240,17 @@ impl Packs {
         None
     }
 
-    fn data(&self, nth: usize) -> Option<&data::File> {
+    /// Says where in a pack an object stands.
+    fn locator(&self, nth: usize) -> Option<impl Fn(&gix::oid) -> Option<u64>> {
+        let index = self.all[nth].index(self.hash)?;
+        Some(|id: &gix::oid| index.offset(index.locate(id.as_bytes())?))
+    }
+
+    fn data(&self, nth: usize) -> Option<&PackData> {
         let pack = &self.all[nth];
         let open = || {
-            let file = data::File::at(pack.path.with_extension("pack"), self.hash).ok()?;
-            let mut file = file.with_alloc_limit_bytes(Some(LARGEST));
-            file.id = u32::try_from(nth).expect("there are few packs");
-            Some(file)
+            let number = u32::try_from(nth).expect("there are few packs");
+            PackData::open(&pack.path.with_extension("pack"), number, self.hash)
         };
         pack.data.get_or_init(open).as_ref()
     }
@@ -300,7 +283,9 @@ fn equal_digits(one: &[u8], two: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::Fixture;
+    use std::io::Write as _;
+
+    use super::super::fixture::{Fixture, Random};
     use super::*;
 
     /// Every object of a repository: its id, kind and content, as git has it.
@@ -370,21 +355,96 @@ mod tests {
         }
     }
 
+    /// The index of the only pack.
+    fn index_path(fixture: &Fixture) -> PathBuf {
+        let packs_dir = fixture.root().join(".git/objects/pack");
+        let mut files = std::fs::read_dir(packs_dir).unwrap();
+        let index = files.find_map(|file| {
+            let path = file.unwrap().path();
+            path.extension()
+                .is_some_and(|it| it == "idx")
+                .then_some(path)
+        });
+        index.unwrap()
+    }
+
+    #[test]
+    fn a_damaged_pack_gives_what_gix_finds_in_it_or_nothing() {
+        use gix::odb::pack::{cache, data};
+        let fixture = Fixture::new();
+        grow(&fixture, 0..6);
+        fixture.git(&["gc", "-q"]);
+        let index = index_path(&fixture);
+        let good = std::fs::read(index.with_extension("pack")).unwrap();
+        let index = Index::open(&index, 20).unwrap();
+        let offsets: Vec<u64> = (0..index.count())
+            .map(|nth| index.offset(nth).unwrap())
+            .collect();
+        let hash = gix::hash::Kind::Sha1;
+        let mut random = Random::new(5);
+        let (mut read, mut refused) = (0, 0);
+        for _ in 0..400 {
+            let mut bad = good.clone();
+            for _ in 0..random.below(4) {
+                let at = 12 + random.below(bad.len() - 12);
+                bad[at] = u8::try_from(random.below(256)).unwrap();
+            }
+            if random.below(8) == 0 {
+                bad.truncate(12 + random.below(bad.len() - 12));
+            }
+            let mut file = tempfile::Builder::new().suffix(".pack").tempfile().unwrap();
+            file.write_all(&bad).unwrap();
+            let Some(ours) = PackData::open(file.path(), 0, hash) else {
+                continue;
+            };
+            let theirs = data::File::at(file.path(), hash).unwrap();
+            let theirs = theirs.with_alloc_limit_bytes(Some(LARGEST));
+            let (mut decoding, mut buffer) = (Decoding::default(), Vec::new());
+            for offset in &offsets {
+                let Some(kind) = ours.read(*offset, |_| None, &mut decoding, &mut buffer) else {
+                    refused += 1;
+                    continue;
+                };
+                let mut content = Vec::new();
+                let found = theirs
+                    .decode_entry(
+                        theirs.entry(*offset).unwrap(),
+                        &mut content,
+                        &mut gix::zlib::Inflate::default(),
+                        &|_, _| Ok(None),
+                        &mut cache::Never,
+                    )
+                    .unwrap();
+                assert!((kind, &buffer) == (found.kind, &content));
+                read += 1;
+            }
+        }
+        assert!(read > 1000 && refused > 100, "{read} {refused}");
+    }
+
+    #[test]
+    fn large_and_empty_objects_are_read_from_a_pack() {
+        let fixture = Fixture::new();
+        let mut random = Random::new(9);
+        let line = |random: &mut Random| format!("{:x}\n", random.below(1 << 30));
+        let mut text: Vec<String> = (0..200_000).map(|_| line(&mut random)).collect();
+        for _ in 0..3 {
+            text[random.below(200_000)] = "edited\n".to_owned();
+            fixture.write("large", text.concat());
+            fixture.write("zeros", vec![0; 3 << 20]);
+            fixture.write("empty", "");
+            fixture.commit();
+        }
+        fixture.git(&["gc", "-q"]);
+        assert_all_are_found(&fixture);
+    }
+
     #[test]
     fn an_index_that_leads_to_other_objects_deceives_nobody() {
         let fixture = Fixture::new();
         grow(&fixture, 0..4);
         fixture.git(&["gc", "-q"]);
-        let packs_dir = fixture.root().join(".git/objects/pack");
-        let mut files = std::fs::read_dir(packs_dir).unwrap();
-        let path = files
-            .find_map(|file| {
-                let path = file.unwrap().path();
-                path.extension()
-                    .is_some_and(|it| it == "idx")
-                    .then_some(path)
-            })
-            .unwrap();
+        let path = index_path(&fixture);
         let mut bytes = std::fs::read(&path).unwrap();
         let count = usize::try_from(Index::open(&path, 20).unwrap().count()).unwrap();
         // Behind signature, counts, ids and checksums: each object gets the place of the one before.

@@ -8,11 +8,18 @@ use gix::objs::Kind;
 
 use crate::diff::{Change, Entry, Mode, Oid, RepoPath};
 
+use super::Repo;
 use super::objects::{ObjectFault, Objects};
+use super::parallel::in_parallel_with;
 
 /// The deepest nesting of directories that is followed, so that a hostile tree can't exhaust the
 /// stack of a thread; real ones stay below a hundred.
 pub(in crate::git) const DEEPEST: usize = 256;
+
+/// From so many differing directories on, several threads go to the bottom of them.
+const ENOUGH: usize = 64;
+/// What comparing a directory costs, a comparison of numbers being one.
+const COMPARING: usize = 1024;
 
 /// One line of a tree object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,11 +102,6 @@ impl<'o> Trees<'o> {
         Ok(None)
     }
 
-    /// Every file that differs between two trees, sorted by path, without renames.
-    pub(in crate::git) fn differences(&self, old: &Oid, new: &Oid) -> Result<Vec<Change>> {
-        self.differences_at(b"", Some(old), Some(new))
-    }
-
     /// Every file that differs between two trees that stand at a path, or one of which is not there.
     pub(in crate::git) fn differences_at(
         &self,
@@ -107,17 +109,102 @@ impl<'o> Trees<'o> {
         old: Option<&Oid>,
         new: Option<&Oid>,
     ) -> Result<Vec<Change>> {
+        let pair = Pair {
+            path: path.to_vec(),
+            old: old.copied(),
+            new: new.copied(),
+        };
+        Ok(self.compare(&pair, 0, true)?.changes)
+    }
+
+    /// What differs between two directories that stand `depth` levels below where the walk began;
+    /// with `goes_down` below them too.
+    fn compare(&self, pair: &Pair, depth: usize, goes_down: bool) -> Result<Found> {
         let mut walk = Walk {
             trees: self,
-            path: path.to_vec(),
-            depth: 0,
+            path: pair.path.clone(),
+            depth,
+            goes_down,
             spare: Vec::new(),
-            found: Vec::new(),
+            found: Found::default(),
         };
-        if old != new {
-            walk.compare(old, new)?;
+        if pair.old != pair.new {
+            walk.compare(pair.old.as_ref(), pair.new.as_ref())?;
         }
         Ok(walk.found)
+    }
+}
+
+impl Repo {
+    /// Every file that differs between two trees, sorted by path, without renames. If many directories
+    /// differ, several threads compare them.
+    pub(in crate::git) fn differences(&self, old: &Oid, new: &Oid) -> Result<Vec<Change>> {
+        let (own, empty) = (self.objects(), self.empty_tree());
+        let root = Pair {
+            path: Vec::new(),
+            old: Some(*old),
+            new: Some(*new),
+        };
+        let mut found = Trees::new(&own, empty).compare(&root, 0, false)?;
+        let mut depth = 1;
+        while !found.below.is_empty() && found.below.len() < ENOUGH {
+            let trees = Trees::new(&own, empty);
+            let parts = found.below.iter();
+            let parts = parts.map(|(_, pair)| trees.compare(pair, depth, false));
+            let parts = parts.collect::<Result<_>>()?;
+            found = found.filled(parts);
+            depth += 1;
+        }
+        if !found.below.is_empty() {
+            let shared = self.share();
+            let parts = in_parallel_with(
+                &found.below,
+                COMPARING,
+                || shared.objects(),
+                |objects, (_, pair)| Trees::new(objects, empty).compare(pair, depth, true),
+            );
+            found = found.filled(parts.into_iter().collect::<Result<_>>()?);
+        }
+        Ok(found.changes)
+    }
+}
+
+/// Two directories at a path, or one that is not there on a side.
+struct Pair {
+    path: Vec<u8>,
+    old: Option<Oid>,
+    new: Option<Oid>,
+}
+
+/// What differs, in path order.
+#[derive(Default)]
+struct Found {
+    changes: Vec<Change>,
+    /// Directories that were not compared yet, each with how many of the changes stand before it.
+    below: Vec<(usize, Pair)>,
+}
+
+impl Found {
+    /// Puts in what was found in each of the directories.
+    fn filled(self, parts: Vec<Self>) -> Self {
+        let count = self.changes.len() + parts.iter().map(|it| it.changes.len()).sum::<usize>();
+        let mut all = Self {
+            changes: Vec::with_capacity(count),
+            below: Vec::new(),
+        };
+        let mut changes = self.changes.into_iter();
+        let mut taken = 0;
+        for ((before, _), part) in self.below.into_iter().zip(parts) {
+            all.changes.extend(changes.by_ref().take(before - taken));
+            taken = before;
+            let first = all.changes.len();
+            let below = part.below.into_iter();
+            all.below
+                .extend(below.map(|(nth, pair)| (first + nth, pair)));
+            all.changes.extend(part.changes);
+        }
+        all.changes.extend(changes);
+        all
     }
 }
 
@@ -125,9 +212,11 @@ struct Walk<'t, 'o> {
     trees: &'t Trees<'o>,
     path: Vec<u8>,
     depth: usize,
+    /// Whether it goes into directories, or leaves them in `found`.
+    goes_down: bool,
     /// Buffers that are not in use.
     spare: Vec<Vec<u8>>,
-    found: Vec<Change>,
+    found: Found,
 }
 
 impl Walk<'_, '_> {
@@ -185,10 +274,19 @@ impl Walk<'_, '_> {
             })
         };
         match (file(old), file(new)) {
-            (Some(old), Some(new)) => self.found.push(Change::Modified { old, new }),
-            (Some(old), None) => self.found.push(Change::Deleted(old)),
-            (None, Some(new)) => self.found.push(Change::Added(new)),
-            (None, None) => self.compare(directory(old).as_ref(), directory(new).as_ref())?,
+            (Some(old), Some(new)) => self.found.changes.push(Change::Modified { old, new }),
+            (Some(old), None) => self.found.changes.push(Change::Deleted(old)),
+            (None, Some(new)) => self.found.changes.push(Change::Added(new)),
+            (None, None) => {
+                let (old, new) = (directory(old), directory(new));
+                if self.goes_down {
+                    self.compare(old.as_ref(), new.as_ref())?;
+                } else {
+                    let path = self.path.clone();
+                    let pair = Pair { path, old, new };
+                    self.found.below.push((self.found.changes.len(), pair));
+                }
+            }
         }
         self.path.truncate(parent);
         Ok(())
@@ -352,5 +450,78 @@ mod tests {
         assert_eq!(repo.changes(&empty, &deep).unwrap().len(), 1);
         let error = repo.changes(&empty, &deeper).unwrap_err();
         assert!(error.to_string().contains("nested deeper"), "{error:#}");
+    }
+
+    #[test]
+    fn many_directories_are_compared_as_few_are() {
+        let fixture = Fixture::new();
+        let mut random = Random::new(4);
+        let mut side = || {
+            let mut files = Vec::new();
+            for nth in 0..400 {
+                let [a, b, c] = [7, 5, 3].map(|bound| random.below(bound));
+                let path = match random.below(8) {
+                    0 => format!("top{a}"),
+                    1 => format!("d{a}/x{b}"),
+                    2 => continue,
+                    _ => format!("d{a}/e{b}/f{c}/g{}", nth % 4),
+                };
+                let text = random.below(4).to_string().into_bytes();
+                files.push((path, "100644", text));
+            }
+            files.sort();
+            files.dedup_by(|next, kept| next.0 == kept.0);
+            files
+        };
+        let trees = fixture.import(&[side(), side(), Vec::new()]);
+        let repo = fixture.repo();
+        let objects = repo.objects();
+        let one_by_one = Trees::new(&objects, repo.empty_tree());
+        for (old, new) in [(0, 1), (1, 0), (0, 2), (2, 1), (1, 1)] {
+            let (old, new) = (&trees[old], &trees[new]);
+            let all = repo.differences(old, new).unwrap();
+            let expected = one_by_one
+                .differences_at(b"", Some(old), Some(new))
+                .unwrap();
+            assert_eq!(all, expected);
+            let path = |change: &Change| change.new().or(change.old()).unwrap().path.clone();
+            assert!(all.is_sorted_by_key(path));
+            assert_eq!(all.is_empty(), old == new);
+            let directory = |change: &Change| {
+                path(change)
+                    .as_bytes()
+                    .rsplitn(2, |b| *b == b'/')
+                    .last()
+                    .map(<[u8]>::to_vec)
+            };
+            let mut directories: Vec<_> = all.iter().filter_map(directory).collect();
+            directories.dedup();
+            assert!(
+                old == new || directories.len() > ENOUGH,
+                "{}",
+                directories.len()
+            );
+        }
+    }
+
+    #[test]
+    fn one_broken_directory_among_many_is_an_error() {
+        let fixture = Fixture::new();
+        let paths: Vec<String> = (0..ENOUGH).map(|nth| format!("d{nth}/file")).collect();
+        let side = |text: &'static [u8], broken: bool| {
+            let mut files: Vec<_> = paths
+                .iter()
+                .map(|path| ("100644", path.as_bytes(), text))
+                .collect();
+            if broken {
+                files.push(("40000", b"d5x", b"no tree"));
+            }
+            fixture.raw_tree(&files)
+        };
+        let (old, new, broken) = (side(b"1", false), side(b"2", false), side(b"2", true));
+        let repo = fixture.repo();
+        assert_eq!(repo.differences(&old, &new).unwrap().len(), ENOUGH);
+        let error = repo.differences(&old, &broken).unwrap_err();
+        assert!(format!("{error:#}").contains("damaged"), "{error:#}");
     }
 }
