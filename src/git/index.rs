@@ -289,9 +289,12 @@ impl<'a> Entries<'a> {
             }
             self.block = Some(first);
         }
-        let entry = entry_at(&self.bytes, self.starts[at - first], id_length)?;
-        let path = plain.path(at);
-        Some(IndexEntry { path, ..entry })
+        entry_at(
+            &self.bytes,
+            self.starts[at - first],
+            id_length,
+            plain.path(at),
+        )
     }
 }
 

@@ -97,33 +97,34 @@ pub(in crate::git) fn next_start(start: usize, path_end: usize) -> usize {
     start + (path_end - start + 8) / 8 * 8
 }
 
-/// The entry that starts here.
-pub(in crate::git) fn entry_at(
+/// The entry that starts here, which has this path.
+pub(in crate::git) fn entry_at<'a>(
     bytes: &[u8],
     start: usize,
     id_length: usize,
-) -> Option<IndexEntry<'_>> {
-    let word = |nth: usize| number(bytes, start + 4 * nth);
-    let time = |nth: usize| {
-        Some(stat::Time {
-            secs: word(nth)?,
-            nsecs: word(nth + 1)?,
-        })
+    path: &'a [u8],
+) -> Option<IndexEntry<'a>> {
+    let (before_id, rest) = bytes.get(start..)?.split_first_chunk::<BEFORE_ID>()?;
+    let (words, _) = before_id.as_chunks();
+    let word = |nth: usize| u32::from_be_bytes(words[nth]);
+    let time = |nth: usize| stat::Time {
+        secs: word(nth),
+        nsecs: word(nth + 1),
     };
     Some(IndexEntry {
         stat: Stat {
-            ctime: time(0)?,
-            mtime: time(2)?,
-            dev: word(4)?,
-            ino: word(5)?,
-            uid: word(7)?,
-            gid: word(8)?,
-            size: word(9)?,
+            ctime: time(0),
+            mtime: time(2),
+            dev: word(4),
+            ino: word(5),
+            uid: word(7),
+            gid: word(8),
+            size: word(9),
         },
-        mode: IndexMode::from_bits_truncate(word(6)?),
-        id: Oid::from_bytes(bytes.get(start + BEFORE_ID..)?.get(..id_length)?)?,
+        mode: IndexMode::from_bits_truncate(word(6)),
+        id: Oid::from_bytes(rest.get(..id_length)?)?,
         flags: flags_at(bytes, start, id_length)?,
-        path: bytes.get(path_within(bytes, start, id_length)?)?,
+        path,
     })
 }
 
