@@ -18,9 +18,9 @@ use super::objects::{ObjectFault, Objects};
 /// Below this many changes one thread is faster.
 const PARALLEL_FROM: usize = 32;
 /// Changes a thread takes at once.
-const JOB: usize = 8;
+const JOB: usize = 32;
 /// Jobs that may be finished ahead of the one whose turn it is.
-const AHEAD: usize = 16;
+const AHEAD: usize = 6;
 /// How far Git looks for a zero byte.
 const BINARY_WITHIN: usize = 8000;
 /// Contents over the limit are still read up to this size, by one thread at a time, to tell binary
