@@ -17,8 +17,10 @@ use super::objects::{ObjectFault, Objects};
 
 /// Below this many changes one thread is faster.
 const PARALLEL_FROM: usize = 32;
-/// Changes a thread takes at once.
-const JOB: usize = 32;
+/// The fewest and the most changes a thread takes at once: each time it wakes whoever takes the patches.
+const JOB: (usize, usize) = (8, 32);
+/// So many jobs for each thread, so that all end at about the same time.
+const SHARE: usize = 8;
 /// Jobs that may be finished ahead of the one whose turn it is.
 const AHEAD: usize = 6;
 /// How far Git looks for a zero byte.
@@ -94,6 +96,7 @@ impl Repo {
             }
             return Ok(());
         }
+        let job_size = (changes.len() / (threads * SHARE)).clamp(JOB.0, JOB.1);
         let shared = self.share();
         let turn = Turn::default();
         let next = AtomicUsize::new(0);
@@ -112,11 +115,11 @@ impl Repo {
                     let reader = Reader::new(&objects, abbreviation, *limits, large);
                     loop {
                         let job = next.fetch_add(1, Ordering::Relaxed);
-                        let first = job * JOB;
+                        let first = job * job_size;
                         if first >= changes.len() || !turn.wait_for(job) {
                             return;
                         }
-                        let made: Vec<T> = changes[first..changes.len().min(first + JOB)]
+                        let made: Vec<T> = changes[first..changes.len().min(first + job_size)]
                             .iter()
                             .enumerate()
                             .map(|(offset, change)| {
@@ -131,7 +134,7 @@ impl Repo {
             }
             drop(sender);
             let mut early = BTreeMap::new();
-            for job in 0..changes.len().div_ceil(JOB) {
+            for job in 0..changes.len().div_ceil(job_size) {
                 let made = loop {
                     if let Some(made) = early.remove(&job) {
                         break made;
