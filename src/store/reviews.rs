@@ -2,6 +2,7 @@
 //! the sealed record of what else it was made from.
 //! A directory appears whole, by a rename, or not at all.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::fs;
 use std::io::ErrorKind;
@@ -132,7 +133,7 @@ impl Store {
         let mut ids: Vec<ReviewId> = entries
             .filter_map(|entry| ReviewId::parse(entry.ok()?.file_name().to_str()?))
             .collect();
-        ids.sort_by(|a, b| by_age(a).cmp(&by_age(b)).reverse());
+        ids.sort_by(|a, b| self.by_age(a, b).reverse());
         Ok(ids)
     }
 
@@ -159,15 +160,24 @@ impl Store {
         read_plain(&self.review_dir(id).join(RAW).join(name.0))
     }
 
+    /// The older first. Names tell the second; within one, when they were written does, and of the same target
+    /// the number behind them.
+    fn by_age(&self, a: &ReviewId, b: &ReviewId) -> Ordering {
+        let second = |id: &ReviewId| id.0.get(..15).unwrap_or(&id.0).to_owned();
+        let written = |id: &ReviewId| {
+            let found = fs::symlink_metadata(self.review_dir(id).join(FILE));
+            found.and_then(|found| found.modified()).ok()
+        };
+        second(a)
+            .cmp(&second(b))
+            .then_with(|| written(a).cmp(&written(b)))
+            .then_with(|| (a.0.len(), &a.0).cmp(&(b.0.len(), &b.0)))
+    }
+
     /// Where a review lies.
     pub(crate) fn review_dir(&self, id: &ReviewId) -> PathBuf {
         self.dir.join(DIR).join(&id.0)
     }
-}
-
-/// Reviews of the same second and target carry a number: shorter names are older.
-fn by_age(id: &ReviewId) -> (&str, usize, &str) {
-    (id.0.get(..15).unwrap_or(&id.0), id.0.len(), &id.0)
 }
 
 #[expect(
@@ -194,5 +204,24 @@ mod tests {
         }
         assert_eq!(slug("feature/ü ✓"), "feature");
         assert_eq!(slug("///"), "change");
+    }
+
+    #[test]
+    fn of_reviews_of_one_second_the_last_written_is_the_newest() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open(dir.path(), &dir.path().join("secret")).unwrap();
+        let at: Timestamp = "2026-11-23T10:15:00Z".parse().unwrap();
+        let mut written = Vec::new();
+        for (nth, target) in ["topic", "main", "topic"].into_iter().enumerate() {
+            let id = store.add_review(target, at, &[], &"record", ToString::to_string);
+            let id = id.unwrap();
+            let file = fs::File::open(store.review_dir(&id).join(FILE)).unwrap();
+            let since = std::time::Duration::from_millis(nth as u64);
+            let time = std::time::SystemTime::from(at) + since;
+            file.set_modified(time).unwrap();
+            written.insert(0, id);
+        }
+        assert_eq!(written[0].0, "20261123-101500-topic-2");
+        assert_eq!(store.review_ids().unwrap(), written);
     }
 }
