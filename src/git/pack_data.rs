@@ -16,8 +16,13 @@ use super::pack_index::read_at;
 const LARGEST: usize = 16 << 20;
 /// How many deltas may stand between an object and its last base; Git makes no more.
 const LONGEST_CHAIN: usize = 4095;
+/// Of what stands between an object and its last base, one in so many is remembered: where directories
+/// are compared, the other side is often derived from one of them.
+const REMEMBERED: usize = 8;
 /// Bytes read at once. What belongs together often stands together.
 const PIECE: usize = 8 << 10;
+/// Bytes before what is wanted that are read with it, where reading goes backwards.
+const REACH: u64 = PIECE as u64 / 2;
 /// Pieces remembered: old and new contents stand in two places, each often in the order of their paths.
 const PIECES: usize = 4;
 /// The kind, size and base of an object take no more bytes than that.
@@ -85,7 +90,7 @@ impl PackData {
         out: &mut Vec<u8>,
     ) -> Option<Kind> {
         let mut at = offset;
-        let mut deltas: Vec<Vec<u8>> = Vec::new();
+        let mut deltas: Vec<(u64, Vec<u8>)> = Vec::new();
         let mut left = LARGEST;
         let kind = loop {
             if let Some((kind, _)) = decoding.bases.get(self.number, at, out) {
@@ -105,11 +110,14 @@ impl PackData {
             }
             let mut delta = Vec::new();
             self.inflate(&entry, size, decoding, &mut delta)?;
-            deltas.push(delta);
             at = base_of(&entry, &locate)?;
+            deltas.push((at, delta));
         };
         let derived = !deltas.is_empty();
-        for delta in deltas.into_iter().rev() {
+        for (nth, (at, delta)) in deltas.into_iter().rev().enumerate() {
+            if nth % REMEMBERED == REMEMBERED - 1 {
+                decoding.bases.put(self.number, at, out, kind, 0);
+            }
             apply(&delta, out, &mut decoding.spare)?;
             std::mem::swap(out, &mut decoding.spare);
         }
@@ -185,20 +193,32 @@ impl PackData {
             pieces.0[..=nth].rotate_right(1);
             return pieces.0[0].from(self.number, offset, least);
         }
+        // Bases stand before what is derived of them, one often just before the next.
+        let back = pieces.begin_behind(self.number, offset);
+        let back = if back { offset.min(REACH) } else { 0 };
         pieces.0.rotate_right(1);
         let piece = &mut pieces.0[0];
         piece.number = self.number;
-        piece.start = offset;
-        piece.bytes.resize(clipped(least.max(PIECE))?, 0);
-        if read_at(&self.file, &mut piece.bytes, offset).is_err() {
+        piece.start = offset - back;
+        let skipped = usize::try_from(offset - piece.start).ok()?;
+        let len = (self.end - piece.start).min((skipped + least).max(PIECE) as u64);
+        piece.bytes.resize(usize::try_from(len).ok()?, 0);
+        if read_at(&self.file, &mut piece.bytes, piece.start).is_err() {
             piece.bytes.clear();
             return None;
         }
-        Some(&piece.bytes)
+        piece.bytes.get(skipped..)
     }
 }
 
 impl Pieces {
+    /// Whether one begins a little behind that.
+    fn begin_behind(&self, number: u32, offset: u64) -> bool {
+        let near = offset + 1..=offset + REACH;
+        let mut pieces = self.0.iter();
+        pieces.any(|piece| piece.number == number && near.contains(&piece.start))
+    }
+
     /// Gives the memory of the newest back, if it is much.
     fn shrink(&mut self) {
         if self.0[0].bytes.len() > MOST_KEPT {
