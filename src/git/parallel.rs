@@ -33,26 +33,26 @@ pub(in crate::git) fn in_parallel_with<T: Sync, S, R: Send>(
         return items.iter().map(|item| make(&mut own, item)).collect();
     }
     let next = Mutex::new(items.iter().enumerate());
+    let work = || {
+        let mut own = begin();
+        let mut done = Vec::new();
+        loop {
+            let item = next.lock().expect("nothing panics while holding it").next();
+            let Some((index, item)) = item else {
+                return done;
+            };
+            done.push((index, make(&mut own, item)));
+        }
+    };
     let mut all: Vec<(usize, R)> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads)
-            .map(|_| {
-                scope.spawn(|| {
-                    let mut own = begin();
-                    let mut done = Vec::new();
-                    loop {
-                        let item = next.lock().expect("nothing panics while holding it").next();
-                        let Some((index, item)) = item else {
-                            return done;
-                        };
-                        done.push((index, make(&mut own, item)));
-                    }
-                })
-            })
-            .collect();
-        workers
-            .into_iter()
-            .flat_map(|worker| worker.join().expect("work on one item does not panic"))
-            .collect()
+        // This thread works as well: one that waits for others it has started shares a processor with
+        // one of them until the system notices.
+        let workers: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let mut all = work();
+        for worker in workers {
+            all.extend(worker.join().expect("work on one item does not panic"));
+        }
+        all
     });
     all.sort_unstable_by_key(|(index, _)| *index);
     all.into_iter().map(|(_, made)| made).collect()
