@@ -148,8 +148,10 @@ pub(crate) struct ReviewArgs {
     pub(crate) output: Option<PathBuf>,
 }
 
-/// The other commands.
+/// The other commands. Only the one that is run is built whole: building all of them would take longer than
+/// looking up a verdict.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Command {
     /// Give the verdict from what is known, without reviewing anything
     Gate {
