@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering as Memory};
 
 use gix::objs::Kind;
-use gix::odb::loose;
+use gix::odb::{alternate, loose};
 
 use super::pack_data::{Decoding, PackData};
 use super::pack_index::Index;
@@ -58,9 +58,12 @@ impl Packs {
     /// Looks for packs, without opening them; `None` where gix's database is no slower, or the
     /// directories can't be read.
     pub(in crate::git) fn of(repo: &gix::Repository) -> Option<Self> {
-        let store = repo.objects.store_ref();
-        let mut directories = vec![store.path().to_owned()];
-        directories.extend(store.alternate_db_paths().ok()?);
+        let mut directories = vec![repo.objects.store_ref().path().to_owned()];
+        // Asking the store for them would make it look through all packs.
+        if directories[0].join("info/alternates").try_exists().ok()? {
+            let current = gix::fs::current_dir(false).ok()?;
+            directories.extend(alternate::resolve(directories[0].clone(), &current).ok()?);
+        }
         let mut packs = Vec::new();
         for directory in &directories {
             let listed = match std::fs::read_dir(directory.join("pack")) {

@@ -10,8 +10,11 @@ use crate::error::HintExt;
 /// Refuses a bare repository that lies among the files of another repository, if a search that began
 /// in `directory` ended in it: it came with those files, and nobody meant it.
 pub(in crate::git) fn refuse_embedded(git_dir: &Path, directory: &Path) -> Result<()> {
+    if git_dir.ends_with(".git") {
+        return Ok(());
+    }
     let real = real(git_dir);
-    if git_dir.ends_with(".git") || !self::real(directory).starts_with(&real) {
+    if !self::real(directory).starts_with(&real) {
         return Ok(());
     }
     let Some((around, _)) = real
