@@ -8,7 +8,7 @@
 //!
 //! - The story is told once, top to bottom: [`pipeline`].
 //! - Plain values that every room uses: [`finding`], [`diff`], [`receipt`], [`progress`], [`page`],
-//!   [`credential`], [`error`].
+//!   [`credential`], [`error`]; and one tool: [`parallel`].
 //! - The doors, the only modules that touch the outside: [`git`], [`store`], [`process`], [`mod@env`],
 //!   [`ui`], [`http`], [`hooks`] for the hooks' files, and [`snapshot`] for what agents read.
 //! - The rooms: [`config`] (what is in force), [`pushed`] and [`owed`] (what must be reviewed),
@@ -45,6 +45,7 @@ mod lead;
 mod ledger;
 mod owed;
 mod page;
+mod parallel;
 mod parse;
 mod pipeline;
 mod process;

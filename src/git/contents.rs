@@ -4,10 +4,10 @@
 use gix::objs::Kind;
 
 use crate::diff::{Entry, Mode};
+use crate::parallel::in_parallel_with;
 
 use super::Repo;
 use super::objects::ObjectFault;
-use super::parallel::in_parallel_with;
 
 /// Files a thread takes at once.
 const JOB: usize = 64;

@@ -40,7 +40,6 @@ mod pack_data;
 mod pack_index;
 mod packing;
 mod packs;
-mod parallel;
 mod patches;
 mod place;
 #[cfg(test)]

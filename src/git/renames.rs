@@ -7,10 +7,10 @@ use std::collections::HashMap;
 use gix::objs::Kind;
 
 use crate::diff::{Change, Entry, Oid};
+use crate::parallel::{in_parallel, in_parallel_with};
 
 use super::Repo;
 use super::objects::Objects;
-use super::parallel::{in_parallel, in_parallel_with};
 use super::similarity::{FULL, Sources, Spans, score, sizes_differ_too_much};
 
 /// The least score of a rename; 50 %.

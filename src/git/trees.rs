@@ -7,10 +7,10 @@ use anyhow::{Context, Result, anyhow};
 use gix::objs::Kind;
 
 use crate::diff::{Change, Entry, Mode, Oid, RepoPath};
+use crate::parallel::in_parallel_with;
 
 use super::Repo;
 use super::objects::{ObjectFault, Objects};
-use super::parallel::in_parallel_with;
 
 /// The deepest nesting of directories that is followed, so that a hostile tree can't exhaust the
 /// stack of a thread; real ones stay below a hundred.

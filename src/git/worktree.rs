@@ -8,11 +8,11 @@ use anyhow::{Context, Result, anyhow};
 
 use crate::diff::{Change, Entry, RepoPath};
 use crate::error::HintExt;
+use crate::parallel::in_parallel_with;
 
 use super::Repo;
 use super::index::{BLOCK, Index};
 use super::objects::FileBlobs;
-use super::parallel::in_parallel_with;
 use super::place::belongs;
 use super::scan::{Difference, Rules, Scan};
 use super::staged::Staged;

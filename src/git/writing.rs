@@ -9,12 +9,12 @@ use anyhow::{Context, Result, anyhow, bail};
 use gix::objs::{Kind, Write as _};
 
 use crate::diff::{Change, Entry, Mode, Oid};
+use crate::parallel::in_parallel_with;
 
 use super::Repo;
 use super::log::CommitText;
 use super::objects::{ObjectFault, Objects, plain};
 use super::packing::{self, Packed};
-use super::parallel::in_parallel_with;
 use super::trees::{DEEPEST, TreeEntry, Trees};
 
 /// Objects a thread takes at once.

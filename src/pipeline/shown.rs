@@ -2,12 +2,12 @@
 //! snapshot. What agents are told besides is the briefs'.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::Result;
 
 use crate::brief::input::BriefUnit;
 use crate::brief::{self, Shown};
+use crate::parallel;
 use crate::snapshot::Snapshot;
 
 /// More threads than this wait for the same directory.
@@ -50,30 +50,14 @@ impl<'r> ShownShards<'r> {
             }
         }
         let wanted: Vec<(Key, &[BriefUnit])> = wanted.into_iter().collect();
-        let next = AtomicUsize::new(0);
-        let work = || -> Result<Vec<(Key, Shown)>> {
-            let mut done = Vec::new();
-            while let Some((key, units)) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
-                done.push((key.clone(), brief::shown(self.nonce, units, most_inline)?));
-            }
-            Ok(done)
+        let show = |(): &mut (), (key, units): &(Key, &[BriefUnit])| {
+            let shown = brief::shown(self.nonce, units, most_inline)?;
+            Ok((key.clone(), shown))
         };
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = threads.min(MOST_THREADS).min(wanted.len());
-        let done: Vec<Result<Vec<(Key, Shown)>>> = std::thread::scope(|scope| {
-            let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-            let own = work();
-            let others = others
-                .into_iter()
-                .map(|other| other.join().expect("showing units does not panic"));
-            std::iter::once(own).chain(others).collect()
-        });
-        let done: Vec<(Key, Shown)> = done
+        let threads = parallel::threads(MOST_THREADS.min(wanted.len()));
+        let done: Vec<(Key, Shown)> = parallel::map_on(threads, &wanted, || (), show)
             .into_iter()
-            .collect::<Result<Vec<_>>>()?
-            .into_iter()
-            .flatten()
-            .collect();
+            .collect::<Result<_>>()?;
         let files = done.iter().flat_map(|(_, shown)| &shown.files);
         self.snapshot.add_files(files)?;
         self.made.extend(done);

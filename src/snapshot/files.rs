@@ -13,6 +13,7 @@ use anyhow::{Context, Result};
 use crate::diff::{Entry, Mode};
 use crate::error::HintExt;
 use crate::git::{Contents, FileStat, Repo};
+use crate::parallel;
 
 use super::names::directory;
 use super::place::private_dir;
@@ -175,25 +176,12 @@ const MOST_THREADS: usize = 4;
 
 /// Writes new files, as [`write_new`] does, and says what became of each, in their order.
 pub(super) fn write_all_new(files: &[(PathBuf, &[u8])]) -> Vec<io::Result<FileStat>> {
-    let write = |files: &[(PathBuf, &[u8])]| -> Vec<io::Result<FileStat>> {
-        let each = files.iter().map(|(path, bytes)| write_new(path, bytes));
-        each.collect()
+    let threads = match files.len() {
+        0..WORTH_THREADS => 1,
+        _ => parallel::threads(MOST_THREADS),
     };
-    if files.len() < WORTH_THREADS {
-        return write(files);
-    }
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let share = files.len().div_ceil(threads.min(MOST_THREADS));
-    std::thread::scope(|scope| {
-        let writers: Vec<_> = files
-            .chunks(share)
-            .map(|share| scope.spawn(move || write(share)))
-            .collect();
-        writers
-            .into_iter()
-            .flat_map(|writer| writer.join().expect("writing a file does not panic"))
-            .collect()
-    })
+    let write = |(): &mut (), (path, bytes): &(PathBuf, &[u8])| write_new(path, bytes);
+    parallel::map_on(threads, files, || (), write)
 }
 
 /// Creates directories below a root, parents before their children; names that are refused are passed

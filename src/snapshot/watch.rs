@@ -12,6 +12,7 @@ use anyhow::{Context, Result};
 
 use crate::diff::RepoPath;
 use crate::git::FileStat;
+use crate::parallel;
 
 use super::files::native_path;
 
@@ -174,8 +175,12 @@ fn walk<S: Default + Send>(
     let mut all = Vec::new();
     let mut level = vec![dir.as_bytes().to_vec()];
     while !level.is_empty() {
+        let threads = match level.len() {
+            0..WORTH_THREADS => 1,
+            _ => parallel::threads(MOST_THREADS),
+        };
         let next = AtomicUsize::new(0);
-        let work = || -> Result<(S, Vec<Vec<u8>>)> {
+        let done = parallel::on_threads(threads, || -> Result<(S, Vec<Vec<u8>>)> {
             let (mut own, mut below) = (S::default(), Vec::new());
             while let Some(dir) = level.get(next.fetch_add(1, Ordering::Relaxed)) {
                 list(root, dir, &mut below, &mut |path, file| {
@@ -189,20 +194,6 @@ fn walk<S: Default + Send>(
                 })?;
             }
             Ok((own, below))
-        };
-        let threads = match level.len() {
-            0..WORTH_THREADS => 1,
-            _ => std::thread::available_parallelism().map_or(1, usize::from),
-        };
-        let done: Vec<Result<(S, Vec<Vec<u8>>)>> = std::thread::scope(|scope| {
-            let others: Vec<_> = (1..threads.min(MOST_THREADS))
-                .map(|_| scope.spawn(work))
-                .collect();
-            let own = work();
-            let others = others
-                .into_iter()
-                .map(|other| other.join().expect("looking at files does not panic"));
-            std::iter::once(own).chain(others).collect()
         });
         let mut deeper = Vec::new();
         for one in done {

@@ -37,6 +37,7 @@ pub(crate) use seal::Secret;
 pub(crate) use verdicts::StoreState;
 
 use crate::error::HintExt;
+use crate::parallel;
 
 /// The format of everything in the store; a store of a later format is not touched.
 const FORMAT: u32 = 1;
@@ -284,7 +285,7 @@ const SYNCED_TOGETHER: usize = 8;
 
 /// Writes new private files; all of them are on the disk when this returns.
 fn create_all(files: &[(PathBuf, &[u8])]) -> anyhow::Result<()> {
-    let create = |(path, bytes): &(PathBuf, &[u8])| -> anyhow::Result<()> {
+    let create = |(): &mut (), (path, bytes): &(PathBuf, &[u8])| -> anyhow::Result<()> {
         let attempt = || -> std::io::Result<()> {
             let mut file = private().write(true).create_new(true).open(path)?;
             file.write_all(bytes)?;
@@ -292,15 +293,10 @@ fn create_all(files: &[(PathBuf, &[u8])]) -> anyhow::Result<()> {
         };
         attempt().with_context(|| format!("cannot write `{}`", path.display()))
     };
-    let shares = files.chunks(files.len().div_ceil(SYNCED_TOGETHER).max(1));
-    std::thread::scope(|scope| {
-        let writers: Vec<_> = shares
-            .map(|share| scope.spawn(move || share.iter().try_for_each(create)))
-            .collect();
-        writers
-            .into_iter()
-            .try_for_each(|writer| writer.join().expect("writing a file does not panic"))
-    })
+    let waiting = files.len().min(SYNCED_TOGETHER);
+    parallel::map_on(waiting, files, || (), create)
+        .into_iter()
+        .collect()
 }
 
 /// Replaces a private file in one step: readers see the old bytes or the new ones, also after a
