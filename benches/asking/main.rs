@@ -2,14 +2,14 @@
 //! answer after fixed delays, on a change of 1,000 files in a repository of 50,000, and `git worktree add`
 //! of the same commit in turns with it. Prints one table; nothing is asserted but that the reviews pass.
 //!
-//! `cargo bench --bench asking` runs both cases, each agent at once and in the default number at a time;
+//! `cargo bench --bench asking` runs both cases, all parts at once and in the default number at a time;
 //! `cargo bench --bench asking -- at-once 9` one of them nine times. The repository is made afresh below
 //! the build directory, the same each time.
 //!
-//! An agent gets a large change in parts. What agents take is what they would take if nothing lay between
-//! them: parts in their order, each as soon as there is room. Overhead is the rest, less the
+//! An agent gets a large change in parts. What agents take is what the slowest of them would take if nothing
+//! lay between its parts, each as soon as there is room. Overhead is the rest, less the
 //! snapshot: from its directory to its index. The files about each unit that stand beside its tree are not
-//! taken for part of it. `limits.parallel = 64` asks all at once.
+//! taken for part of it. `limits.parallel = 64` asks for all parts at once.
 
 mod agent;
 #[path = "../reading/repository.rs"]
@@ -33,8 +33,8 @@ const BRANCH: &str = "thousand";
 /// How often each case is run.
 const ROUNDS: usize = 3;
 
-/// A case by its name, and how many agents are asked at the same time.
-const CASES: [(&str, usize); 2] = [("at-once", 64), ("default", 6)];
+/// A case by its name, and how many parts each agent is asked at the same time.
+const CASES: [(&str, usize); 2] = [("at-once", 64), ("default", 4)];
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

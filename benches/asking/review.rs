@@ -67,7 +67,7 @@ pub(crate) struct Bench<'r> {
 }
 
 impl<'r> Bench<'r> {
-    /// Configures the agents, and how many are asked at the same time.
+    /// Configures the agents, and how many parts each is asked at the same time.
     #[expect(
         clippy::disallowed_methods,
         reason = "a benchmark writes its own configuration"
@@ -200,18 +200,14 @@ impl<'r> Bench<'r> {
         Ok(notes)
     }
 
-    /// The time of so many parts in all, if nothing lay between one and the next: each in turn as soon as
-    /// there is room.
+    /// The time of the slowest agent with its parts, if nothing lay between one and the next: each in turn
+    /// as soon as there is room.
     fn agents_alone(&self, parts: usize) -> f64 {
         let each = parts / AGENTS.len();
-        let mut busy = vec![Duration::ZERO; self.parallel];
-        for _ in 0..each {
-            for (_, millis) in AGENTS {
-                let free = busy.iter_mut().min().expect("some are asked");
-                *free += Duration::from_millis(millis);
-            }
-        }
-        busy.iter().max().expect("some are asked").as_secs_f64()
+        let slowest = AGENTS.iter().map(|(_, millis)| *millis).max();
+        let slowest = Duration::from_millis(slowest.expect("some are asked"));
+        let waves = u32::try_from(each.div_ceil(self.parallel)).expect("there are few parts");
+        (slowest * waves).as_secs_f64()
     }
 }
 

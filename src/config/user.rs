@@ -20,7 +20,8 @@ pub(crate) struct Limits {
     pub(crate) idle: Duration,
     /// How long a push waits for agents; without one it depends on the remote.
     pub(crate) push: Option<Duration>,
-    /// How many agents, and parts of a large change, are asked at the same time.
+    /// How many parts of a large change one agent is asked at the same time. Agents don't wait for each other:
+    /// each has a service or a machine of its own.
     pub(crate) parallel: usize,
     /// Tokens of one review, in and out; `None`: no limit.
     pub(crate) tokens: Option<u64>,
@@ -36,7 +37,7 @@ impl Default for Limits {
             wall: Duration::from_secs(30 * 60),
             idle: Duration::from_secs(10 * 60),
             push: None,
-            parallel: 6,
+            parallel: 4,
             tokens: Some(3_000_000),
             cost: None,
             cost_per_day: None,

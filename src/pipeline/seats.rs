@@ -1,7 +1,9 @@
-//! Asks all agents at the same time, under a limit, each until its answer can be read and accounts for
-//! what it was given: a malformed answer is asked for in its form once more, what is left out once more.
+//! Asks all agents at the same time, the parts of one under a limit, each until its answer can be read and
+//! accounts for what it was given: a malformed answer is asked for in its form once more, what is left out
+//! once more.
 //! What the answers come to is left to whoever hears them.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -70,7 +72,7 @@ pub(super) struct Room<'a> {
     pub(super) deadline: Instant,
     /// How long an agent may be silent.
     pub(super) idle: Duration,
-    /// How many are asked at the same time.
+    /// How many parts are asked of one agent at the same time.
     pub(super) parallel: usize,
     /// Whether the user wants to stop.
     pub(super) interrupt: &'a Interrupt,
@@ -116,8 +118,8 @@ const MOST_AT_ONCE: usize = 100;
 /// How often elapsed times are drawn anew.
 const DRAW_EVERY: Duration = Duration::from_secs(1);
 
-/// Seats every agent and lets them read; `heard` is called with each as it ends, while the others read,
-/// and with those together that ended while it was busy.
+/// Seats every agent and lets them read, none of them waiting for another; `heard` is called with each seat
+/// as it ends, while the others read, and with those together that ended while it was busy.
 pub(super) fn seat_all(
     places: &[Place<'_>],
     room: &Room<'_>,
@@ -130,12 +132,16 @@ pub(super) fn seat_all(
     for at in 0..places.len() {
         listener.changed(&progress, at);
     }
-    let permits = Permits::new(room.parallel);
+    let permits: BTreeMap<&str, Permits> = places
+        .iter()
+        .map(|place| (place.agent.name.as_str(), Permits::new(room.parallel)))
+        .collect();
     std::thread::scope(|scope| {
         let (tell, words) = channel();
-        for (seat, place) in places.iter().enumerate() {
+        for seat in in_turns(places) {
+            let place = &places[seat];
             let tell = tell.clone();
-            let permits = &permits;
+            let permits = &permits[place.agent.name.as_str()];
             scope.spawn(move || {
                 let _permit = permits.take();
                 let worked = catch_unwind(AssertUnwindSafe(|| work(seat, place, room, &tell)));
@@ -147,6 +153,14 @@ pub(super) fn seat_all(
         drop(tell);
         listen(&words, &mut progress, listener, &mut heard);
     });
+}
+
+/// The seats in the order they begin: the first part of every agent, then the second of every agent, so that
+/// each is heard of soon.
+fn in_turns(places: &[Place<'_>]) -> Vec<usize> {
+    let mut seats: Vec<usize> = (0..places.len()).collect();
+    seats.sort_by_key(|seat| places[*seat].part.map_or(1, |(part, _)| part));
+    seats
 }
 
 fn listen(

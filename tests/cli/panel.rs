@@ -2,7 +2,7 @@
 //! Agents that fail are left to `panel_faults`, pushes and interruptions to `panel_hook`.
 
 use crate::support::agents::{configured, enabled, has, snapshots, units};
-use crate::support::sandbox::{Repo, Sandbox, readers, write};
+use crate::support::sandbox::{PROGRAM, Repo, Sandbox, readers, write};
 use crate::support::token;
 
 /// A cart with a mistake that no rule knows.
@@ -366,4 +366,38 @@ fn a_reviewer_reads_a_repository_of_its_own() {
     let top = ann.wrote(1, "top");
     let cache = sandbox.cache("").canonicalize().unwrap();
     assert!(top.starts_with(cache.to_str().unwrap()), "{top}");
+}
+
+#[test]
+fn agents_wait_for_no_other_agent_and_the_parts_of_one_for_room() {
+    let sandbox = Sandbox::new();
+    let (repo, _) = sandbox.cloned();
+    // Too much for one brief.
+    for dir in ["left", "right"] {
+        let line =
+            |nth: usize| format!("export const {dir}_{nth} = \"the price of number {nth}\";\n");
+        let text: String = (0..2_500).map(line).collect();
+        repo.write(format!("{dir}/prices.js"), text);
+    }
+    repo.commit("Add prices");
+    let agents = enabled(&repo, ["ann", "bob"], "[limits]\nparallel = 1\n");
+    let mut gates = agents.each_ref().map(|agent| {
+        agent.does(
+            "mkdir \"$own/busy\" || : >\"$own/both\"; wait_for_gate; rmdir \"$own/busy\"; answer",
+        );
+        agent.gate()
+    });
+    let review = repo.call(PROGRAM).start();
+    for agent in &agents {
+        agent.until_asked(1);
+    }
+    for gate in &mut gates {
+        gate.open();
+        gate.open();
+    }
+    review.finish().code(0).prints("ann, bob");
+    for agent in &agents {
+        assert_eq!(agent.asked().len(), 2);
+        assert!(!agent.path("both").exists());
+    }
 }
