@@ -149,6 +149,15 @@ impl Session {
         asking: Asking,
         replies: &[Reply],
     ) -> Result<Report> {
+        let mut reviewed = self.reviewed(scope, asking, replies);
+        self.sweep_beside();
+        if let Ok(report) = &mut reviewed {
+            report.warnings.extend(self.take_warnings());
+        }
+        reviewed
+    }
+
+    fn reviewed(&mut self, scope: &Scope, asking: Asking, replies: &[Reply]) -> Result<Report> {
         let panel = self.panel()?;
         let ingredients = match replies {
             [] => {

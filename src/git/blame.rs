@@ -162,14 +162,12 @@ impl Blame<'_> {
             if let Some(known) = self.files.get(&wanted) {
                 break known.clone();
             }
-            let entries = self.trees.read(&wanted.0)?;
             let whole = wanted.1.as_bytes();
             let (name, rest) = match memchr::memchr(b'/', whole) {
                 Some(end) => (&whole[..end], Some(&whole[end + 1..])),
                 None => (whole, None),
             };
-            let entry = entries.into_iter().find(|entry| entry.name == name);
-            match (entry, rest) {
+            match (self.trees.named(&wanted.0, name)?, rest) {
                 (Some(entry), Some(rest)) if entry.mode.is_none() => {
                     let below = (entry.id, RepoPath::new(rest));
                     asked.push(std::mem::replace(&mut wanted, below));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 
-use crate::diff::{Change, Entry, Oid};
+use crate::diff::{Change, Mode, Oid};
 
 use super::Repo;
 use super::log::CommitText;
@@ -37,26 +37,27 @@ impl Wanted {
         &mut self,
         trees: &Trees<'_>,
         tree: &Oid,
-        tell: &mut impl FnMut(usize, &Entry),
+        tell: &mut impl FnMut(usize, Mode, Oid),
     ) -> Result<()> {
         if self.seen.replace(*tree) == Some(*tree) {
             return Ok(());
         }
-        for entry in trees.read(tree)? {
-            match entry.at(&entry.name) {
-                Some(file) => {
-                    for index in self.files.get(&entry.name).into_iter().flatten() {
-                        tell(*index, &file);
+        let (files, directories) = (&self.files, &mut self.directories);
+        trees.each(tree, |name, mode, id| {
+            match mode {
+                Some(mode) => {
+                    for index in files.get(name).into_iter().flatten() {
+                        tell(*index, mode, id);
                     }
                 }
                 None => {
-                    if let Some(below) = self.directories.get_mut(&entry.name) {
-                        below.look(trees, &entry.id, tell)?;
+                    if let Some(below) = directories.get_mut(name) {
+                        below.look(trees, &id, tell)?;
                     }
                 }
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 }
 
@@ -89,9 +90,9 @@ impl Repo {
             let Ok(commit) = CommitText::read(&objects, &id) else {
                 break;
             };
-            let looked = wanted.look(&trees, &commit.tree, &mut |index, entry| {
+            let looked = wanted.look(&trees, &commit.tree, &mut |index, mode, blob| {
                 let new = changes[index].new();
-                let same = new.is_some_and(|new| new.id == entry.id && new.mode == entry.mode);
+                let same = new.is_some_and(|new| new.id == blob && new.mode == mode);
                 if same && found[index].is_none() {
                     found[index] = Some(id);
                     left -= 1;
@@ -110,6 +111,7 @@ impl Repo {
 mod tests {
     use super::super::fixture::Fixture;
     use super::*;
+    use crate::diff::Entry;
 
     const FAR: usize = 100;
 
@@ -191,7 +193,7 @@ mod tests {
             new,
         };
         let executable = Entry {
-            mode: crate::diff::Mode::Executable,
+            mode: Mode::Executable,
             ..before.clone()
         };
         let changes = [

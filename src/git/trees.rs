@@ -67,6 +67,28 @@ impl<'o> Trees<'o> {
         Ok(lines.into_iter().map(Line::to_entry).collect())
     }
 
+    /// Gives the name, the mode (`None` for a directory) and the id of each entry of a tree, in Git's order;
+    /// its error ends the reading.
+    pub(in crate::git) fn each(
+        &self,
+        id: &Oid,
+        mut take: impl FnMut(&[u8], Option<Mode>, Oid) -> Result<()>,
+    ) -> Result<()> {
+        let mut content = Vec::new();
+        self.load(Some(id), &mut content)?;
+        lines(id, &content)?
+            .into_iter()
+            .try_for_each(|line| take(line.name, line.mode, line.oid()))
+    }
+
+    /// The entry of a name in a tree.
+    pub(in crate::git) fn named(&self, id: &Oid, name: &[u8]) -> Result<Option<TreeEntry>> {
+        let mut content = Vec::new();
+        self.load(Some(id), &mut content)?;
+        let mut lines = lines(id, &content)?.into_iter();
+        Ok(lines.find(|line| line.name == name).map(Line::to_entry))
+    }
+
     /// Puts the content of a tree into `content`: nothing for one that is not there.
     fn load(&self, id: Option<&Oid>, content: &mut Vec<u8>) -> Result<()> {
         let Some(id) = id.filter(|id| **id != self.empty) else {
@@ -83,8 +105,7 @@ impl<'o> Trees<'o> {
         let mut tree = *tree;
         let mut parts = path.as_bytes().split(|byte| *byte == b'/').peekable();
         while let Some(part) = parts.next() {
-            let entries = self.read(&tree)?;
-            let Some(entry) = entries.into_iter().find(|entry| entry.name == part) else {
+            let Some(entry) = self.named(&tree, part)? else {
                 return Ok(None);
             };
             match (entry.mode, parts.peek()) {

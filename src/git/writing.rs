@@ -1,7 +1,7 @@
 //! Writes objects into a directory that is not this repository's: copies of a range of commits, and
 //! the tree and commit that uncommitted changes would make. The repository itself is never written.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -206,25 +206,29 @@ impl Range<'_> {
         let Ok(entries) = self.trees.read(tree) else {
             return;
         };
-        let parents: Vec<Vec<TreeEntry>> = parents
+        let by_name = |entries: Vec<TreeEntry>| -> HashMap<Vec<u8>, (Option<Mode>, Oid)> {
+            let named = entries.into_iter();
+            named
+                .map(|entry| (entry.name, (entry.mode, entry.id)))
+                .collect()
+        };
+        let parents: Vec<_> = parents
             .iter()
-            .filter_map(|parent| self.trees.read(parent).ok())
+            .filter_map(|parent| Some(by_name(self.trees.read(parent).ok()?)))
             .collect();
         for entry in entries {
-            let there = parents
-                .iter()
-                .filter_map(|parent| parent.iter().find(|other| other.name == entry.name));
+            let there = parents.iter().filter_map(|parent| parent.get(&entry.name));
             match entry.mode {
                 Some(Mode::Submodule) => {}
                 Some(_) => {
-                    if !there.clone().any(|other| other.id == entry.id) {
+                    if !there.clone().any(|(_, id)| *id == entry.id) {
                         self.add(Kind::Blob, entry.id);
                     }
                 }
                 None => {
                     let below: Vec<Oid> = there
-                        .filter(|other| other.mode.is_none())
-                        .map(|other| other.id)
+                        .filter(|(mode, _)| mode.is_none())
+                        .map(|(_, id)| *id)
                         .collect();
                     self.enter(&entry.id, &below, depth + 1);
                 }

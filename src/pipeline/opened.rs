@@ -169,8 +169,7 @@ impl Session {
         let redact = |path: &RepoPath, text: &[u8]| shield.file(path, text);
         let cache = env::cache_dir()?;
         match snapshot::sweep_quickly(&cache) {
-            Ok(true) => self.sweep_beside(),
-            Ok(false) => {}
+            Ok(more) => self.left_behind |= more,
             Err(error) => self.warn(format!("an old snapshot could not be removed: {error:#}")),
         }
         let changes = question.reading.head_changes();
@@ -202,15 +201,18 @@ impl Session {
     fn discard(&mut self, snapshot: Snapshot) {
         let aside = snapshot.set_aside();
         match aside.and_then(Aside::delete_if_quick) {
-            Ok(true) => {}
-            Ok(false) => self.sweep_beside(),
+            Ok(gone) => self.left_behind |= !gone,
             Err(error) => self.warn(format!("the snapshot could not be removed: {error:#}")),
         }
     }
 
-    /// Has a process of its own remove what takes long: nobody is to wait for that, and it goes on when
-    /// this one has ended. If it can't be started, the next review tries again.
-    fn sweep_beside(&mut self) {
+    /// Has a process of its own remove the snapshots that take long, if any were left behind: nobody is to wait
+    /// for that, so it begins when the review is over, and goes on when this process has ended. If it can't be
+    /// started, or this process dies before, the next review tries again.
+    pub(super) fn sweep_beside(&mut self) {
+        if !std::mem::take(&mut self.left_behind) {
+            return;
+        }
         let attempt = || -> Result<u32> {
             let program = env::current_exe()?;
             let words = [OsStr::new(SWEEP)];

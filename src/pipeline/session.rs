@@ -50,6 +50,8 @@ pub(crate) struct Session {
     pub(crate) interrupted: bool,
     /// Who is told how far agents have come.
     pub(crate) listener: Box<dyn Listener>,
+    /// Whether snapshots that nobody uses any more are still there.
+    pub(super) left_behind: bool,
     user: Option<ConfigFile>,
     /// The bytes that `user` was read from.
     user_text: Option<Vec<u8>>,
@@ -110,6 +112,7 @@ impl Session {
             lead: None,
             interrupted: false,
             listener: Box::new(Unheard),
+            left_behind: false,
             user,
             user_text,
             warnings,
@@ -177,6 +180,7 @@ impl Session {
             lead: None,
             interrupted: false,
             listener: Box::new(Unheard),
+            left_behind: false,
             user: None,
             user_text: None,
             warnings: Vec::new(),
