@@ -51,6 +51,7 @@ fn main() -> Result<()> {
     // Agents must not read below a directory that others can write to, such as the temporary one.
     let below = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let repository = Repository::make_below(below, BRANCH).context("cannot make the repository")?;
+    repository.install(env!("CARGO_BIN_EXE_deep-review"))?;
     say(&format!(
         "repository made in {:.0} s; {rounds} rounds; seconds: median (least)\n\n{}",
         made.elapsed().as_secs_f64(),

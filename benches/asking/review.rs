@@ -15,8 +15,8 @@ use crate::repository::Repository;
 /// The word by which this program is an agent.
 pub(crate) const ANSWER: &str = "answer-after";
 
-/// The agents, and after how many milliseconds each answers.
-const AGENTS: [(&str, u64); 3] = [("quick", 3_000), ("middling", 4_000), ("slow", 5_000)];
+/// The agents, and after how many milliseconds each answers: sooner than any that reads so much.
+const AGENTS: [(&str, u64); 3] = [("quick", 10_000), ("middling", 20_000), ("slow", 30_000)];
 
 /// How long deleting a snapshot may take.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -110,7 +110,7 @@ impl<'r> Bench<'r> {
         std::fs::create_dir_all(&self.notes)?;
         let told = tempfile::NamedTempFile::new()?;
         let measured = Path::new(TIME).exists();
-        let ours = env!("CARGO_BIN_EXE_deep-review");
+        let ours = self.repository.installed();
         let mut command = if measured {
             let mut command = self.repository.command(TIME);
             command

@@ -133,6 +133,7 @@ fn main() -> Result<()> {
         |case: &Case| wanted.is_empty() || wanted.iter().any(|word| case.name.starts_with(word));
     let made = Instant::now();
     let repository = Repository::make().context("cannot make the repository")?;
+    repository.install(env!("CARGO_BIN_EXE_deep-review"))?;
     say(&format!(
         "repository made in {:.0} s; each program {} times or more, in turns\n\n{}",
         made.elapsed().as_secs_f64(),

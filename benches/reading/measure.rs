@@ -2,7 +2,7 @@
 //! What they are asked, and where, is the caller's.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -32,10 +32,10 @@ pub(crate) enum Program {
 }
 
 impl Program {
-    fn path(self) -> &'static str {
+    fn path(self, repository: &Repository) -> PathBuf {
         match self {
-            Self::DeepReview => env!("CARGO_BIN_EXE_deep-review"),
-            Self::Git => "git",
+            Self::DeepReview => repository.installed(),
+            Self::Git => PathBuf::from("git"),
         }
     }
 }
@@ -65,7 +65,7 @@ impl<'a> Call<'a> {
     }
 
     fn command(&self) -> Command {
-        let mut command = self.repository.command(self.program.path());
+        let mut command = self.repository.command(self.program.path(self.repository));
         command.args(self.arguments);
         command
     }
@@ -108,7 +108,9 @@ impl<'a> Call<'a> {
         for _ in 0..3 {
             let mut command = self.repository.command(TIME);
             command.args(["-q", "-f", "%M", "-o"]).arg(told.path());
-            command.arg(self.program.path()).args(self.arguments);
+            command
+                .arg(self.program.path(self.repository))
+                .args(self.arguments);
             command
                 .stdout(Stdio::null())
                 .stderr(Stdio::null())

@@ -68,6 +68,19 @@ impl Repository {
         self.home().join("repository")
     }
 
+    /// Where the program that is measured stands.
+    pub(crate) fn installed(&self) -> PathBuf {
+        self.home().join("deep-review")
+    }
+
+    /// Puts a copy of the program there, as `cargo install` does: what a linker wrote stands in the system's
+    /// memory in smaller pieces than a file that was copied or read from the disk, and its start takes a
+    /// fifth longer.
+    pub(crate) fn install(&self, program: &str) -> Result<()> {
+        std::fs::copy(program, self.installed()).context("cannot copy the program")?;
+        Ok(())
+    }
+
     /// A program in the work tree, with an environment of its own.
     #[expect(
         clippy::disallowed_methods,
