@@ -1,6 +1,7 @@
 //! Draws how far a panel has come: a line per agent on a terminal, else a plain line now and then.
 //! What there is to draw is said by `progress`.
 
+use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -33,8 +34,15 @@ struct Reading {
 
 enum Drawn {
     Bars(MultiProgress, Mutex<Vec<ProgressBar>>),
-    Plain(Mutex<Instant>),
+    Plain(Mutex<Told>),
     Nothing,
+}
+
+/// What was said in plain lines.
+struct Told {
+    last: Instant,
+    /// Which seats were said to be done.
+    done: BTreeSet<usize>,
 }
 
 impl ProgressLines {
@@ -46,7 +54,10 @@ impl ProgressLines {
                 MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10)),
                 Mutex::new(Vec::new()),
             ),
-            _ => Drawn::Plain(Mutex::new(Instant::now())),
+            _ => Drawn::Plain(Mutex::new(Told {
+                last: Instant::now(),
+                done: BTreeSet::new(),
+            })),
         };
         Self {
             width: ui.width(),
@@ -77,13 +88,28 @@ impl ProgressLines {
         )
     }
 
+    /// How one seat ended.
+    fn plain_end(seat: &Seat) -> String {
+        harmless(&format!("deep-review: {}: {}", seat.name(), words(seat)))
+    }
+
+    /// What those do who are not done.
     fn plain(progress: &Progress) -> String {
-        let seats: Vec<String> = progress
-            .seats
-            .iter()
-            .map(|seat| format!("{}: {}", seat.name(), words(seat)))
-            .collect();
-        harmless(&format!("deep-review: {}", seats.join("; ")))
+        let of = progress.seats.len();
+        let done = progress.seats.iter().filter(|seat| seat.is_done()).count();
+        let at_work = progress.seats.iter().filter(|seat| !seat.is_done());
+        let waits = |seat: &&Seat| seat.state == SeatState::Waiting;
+        let waiting = at_work.clone().filter(waits).count();
+        let mut said = vec![format!("deep-review: {done} of {of} done")];
+        said.extend(
+            at_work
+                .filter(|seat| !waits(seat))
+                .map(|seat| format!("{}: {}", seat.name(), words(seat))),
+        );
+        if waiting > 0 {
+            said.push(format!("{waiting} more to ask"));
+        }
+        harmless(&said.join("; "))
     }
 }
 
@@ -109,12 +135,21 @@ impl Listener for ProgressLines {
                     bars[at].tick();
                 }
             }
-            Drawn::Plain(last) => {
-                let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
-                let done = progress.seats[at].is_done();
-                if done || last.elapsed() >= PLAIN_EVERY {
-                    *last = Instant::now();
-                    super::say(&Self::plain(progress));
+            Drawn::Plain(told) => {
+                let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+                let seat = &progress.seats[at];
+                if seat.is_done() {
+                    if told.done.insert(at) {
+                        told.last = Instant::now();
+                        super::say(&Self::plain_end(seat));
+                    }
+                } else {
+                    // The first word of a new round is that its seats wait.
+                    told.done.remove(&at);
+                    if told.last.elapsed() >= PLAIN_EVERY {
+                        told.last = Instant::now();
+                        super::say(&Self::plain(progress));
+                    }
                 }
             }
         }
@@ -286,7 +321,38 @@ mod tests {
             words(&seat),
             "failed after 1 min 01 s, 1 tool call, 12k tokens: 401 \u{1b}[31mno"
         );
-        let plain = ProgressLines::plain(&Progress { seats: vec![seat] });
-        assert!(!plain.contains('\u{1b}'));
+        let end = ProgressLines::plain_end(&seat);
+        assert!(end.starts_with("deep-review: claude 1/2: failed after 1 min 01 s"));
+        assert!(!end.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn a_plain_line_tells_of_those_who_work_and_counts_the_others() {
+        let seat = |part, state| Seat {
+            agent: "claude".to_owned(),
+            part: Some((part, 4)),
+            units: 3,
+            state,
+            started: None,
+            tools: 2,
+            tokens: 0,
+        };
+        let answered = SeatState::Answered {
+            findings: 0,
+            millis: 1_000,
+        };
+        let seats = vec![
+            seat(1, answered),
+            seat(2, SeatState::Reading("\u{1b}[31mRead".to_owned())),
+            seat(3, SeatState::Waiting),
+            seat(4, SeatState::Waiting),
+        ];
+        let plain = ProgressLines::plain(&Progress { seats });
+        assert!(
+            plain.starts_with("deep-review: 1 of 4 done; claude 2/4: "),
+            "{plain}"
+        );
+        assert!(plain.ends_with("Read; 2 more to ask"), "{plain}");
+        assert!(!plain.contains('\u{1b}'), "{plain}");
     }
 }
