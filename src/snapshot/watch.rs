@@ -101,7 +101,10 @@ impl Watch {
             let what = match self.files.get(&path) {
                 Some(before) => {
                     look.seen += 1;
-                    if *before == file || path == RepoPath::from(INDEX) {
+                    let same = *before == file;
+                    let is_index = path.as_bytes() == INDEX.as_bytes();
+                    look.index_is_same |= is_index && same;
+                    if same || is_index {
                         return;
                     }
                     "edited"
@@ -114,6 +117,7 @@ impl Watch {
         };
         let looks = walk(root, "", &compare)?;
         let seen: usize = looks.iter().map(|look| look.seen).sum();
+        let index_is_same = looks.iter().any(|look| look.index_is_same);
         let mut told: Vec<String> = looks.into_iter().flat_map(|look| look.told).collect();
         told.truncate(MOST_TOLD);
         if seen != self.files.len() {
@@ -123,7 +127,7 @@ impl Watch {
             let gone = self.files.keys().filter(gone).take(MOST_TOLD);
             told.extend(gone.map(|path| format!("{path:?} was removed")));
         }
-        if index(root) != self.index {
+        if !index_is_same && index(root) != self.index {
             told.push(format!("{INDEX:?} was edited"));
         }
         told.sort();
@@ -157,6 +161,8 @@ fn index(root: &Path) -> Option<blake3::Hash> {
 struct Look {
     /// Files that are known.
     seen: usize,
+    /// Whether it saw the index untouched.
+    index_is_same: bool,
     told: Vec<String>,
 }
 
