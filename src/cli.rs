@@ -46,7 +46,7 @@ pub(crate) struct Global {
     pub(crate) color: ColorChoice,
 }
 
-/// What to look at.
+// What to look at.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 pub(crate) struct ScopeArgs {
     /// What is staged, instead of the current branch
@@ -149,7 +149,8 @@ pub(crate) struct ReviewArgs {
 }
 
 /// The other commands. Only the one that is run is built whole: building all of them would take longer than
-/// looking up a verdict.
+/// looking up a verdict. What is built then has no doc comment, as clap would take that for the command's own
+/// summary.
 #[derive(Debug, Subcommand)]
 #[command(defer = true)]
 pub(crate) enum Command {
@@ -267,7 +268,7 @@ pub(crate) enum Command {
     Sweep,
 }
 
-/// The events a hook of ours answers.
+// The events a hook of ours answers.
 #[derive(Debug, Subcommand)]
 pub(crate) enum HookEvent {
     /// Before a push; reads Git's lines on standard input
@@ -301,7 +302,7 @@ Examples:
 Who is enabled is kept on your side, per repository. Models, programs and endpoints are set as
 [agents.NAME] in the user configuration.";
 
-/// `agents`.
+// `agents`.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, after_help = AGENTS_EXAMPLES)]
 pub(crate) struct AgentsArgs {
@@ -315,7 +316,7 @@ pub(crate) struct AgentsArgs {
     pub(crate) format: Format,
 }
 
-/// Whom to ask.
+// Whom to ask.
 #[derive(Debug, Subcommand)]
 pub(crate) enum AgentsCommand {
     /// Let agents read this repository; code is sent to where they run
@@ -339,7 +340,7 @@ Examples:
   deep-review report --list                       what there is
   deep-review report --replay --format json       computed again from what the agents said";
 
-/// `report`.
+// `report`.
 #[derive(Debug, Args)]
 #[command(after_help = REPORT_EXAMPLES)]
 pub(crate) struct ReportArgs {
@@ -365,7 +366,7 @@ pub(crate) struct ReportArgs {
     pub(crate) schema: bool,
 }
 
-/// `rules`.
+// `rules`.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct RulesArgs {
@@ -376,7 +377,7 @@ pub(crate) struct RulesArgs {
     pub(crate) format: Format,
 }
 
-/// `rules check` and the proposals.
+// `rules check` and the proposals.
 #[derive(Debug, Subcommand)]
 pub(crate) enum RulesCommand {
     /// List the rules that look at a path
@@ -402,7 +403,7 @@ pub(crate) enum RulesCommand {
     },
 }
 
-/// `findings`.
+// `findings`.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct FindingsArgs {
@@ -416,7 +417,7 @@ pub(crate) struct FindingsArgs {
     pub(crate) format: Format,
 }
 
-/// `findings show`.
+// `findings show`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum FindingsCommand {
     /// Show one finding with everything known about it
@@ -438,7 +439,7 @@ Examples:
 
 A decision holds while the code it is about stays the same.";
 
-/// `resolve`.
+// `resolve`.
 #[derive(Debug, Args)]
 #[command(after_help = RESOLVE_EXAMPLES)]
 pub(crate) struct ResolveArgs {

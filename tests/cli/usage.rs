@@ -36,6 +36,43 @@ fn wrong_usage_is_exit_code_2_with_help_on_standard_error() {
         .prints("deep-review ");
 }
 
+/// Every command below these words says first what the list above it says of it; returns how many there are.
+#[track_caller]
+fn commands_say_what_they_are_for(sandbox: &Sandbox, words: &[&str]) -> usize {
+    let help = |words: &[&str]| {
+        let said = sandbox.deep_review(words.iter().chain(&["-h"])).code(0);
+        said.stdout
+    };
+    let above = help(words);
+    let listed = above
+        .lines()
+        .skip_while(|line| *line != "Commands:")
+        .skip(1);
+    let mut count = 0;
+    for line in listed.take_while(|line| !line.is_empty()) {
+        // The rest of a long line.
+        let Some((name, summary)) = line.strip_prefix("  ").and_then(|it| it.split_once(' '))
+        else {
+            continue;
+        };
+        if name.is_empty() {
+            continue;
+        }
+        let words: Vec<&str> = words.iter().copied().chain([name]).collect();
+        let own = help(&words);
+        assert!(own.starts_with(summary.trim()), "{words:?}: {own}");
+        count += 1 + commands_say_what_they_are_for(sandbox, &words);
+    }
+    count
+}
+
+#[test]
+fn every_command_says_what_it_is_for() {
+    let sandbox = Sandbox::new();
+    let count = commands_say_what_they_are_for(&sandbox, &[]);
+    assert!(count > 20, "{count}");
+}
+
 #[test]
 fn outside_a_repository_every_command_says_so() {
     let sandbox = Sandbox::new();
