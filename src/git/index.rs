@@ -87,18 +87,24 @@ impl Index {
             bail!("the index `{}` is damaged: not in order", path.display());
         }
         let written = index.timestamp();
-        let masked = (0_u32..)
-            .zip(index.entries())
-            .filter(|(_, entry)| is_masked(entry.mode, entry.flags))
-            .map(|(at, _)| at)
-            .collect();
         Ok(Self {
             hash,
             cache: index.remove_tree(),
-            masked,
+            masked: masked_of(&index),
             written: (written.unix_seconds(), written.nanoseconds()),
             form: Form::Decoded(Box::new(index)),
         })
+    }
+
+    /// An index of the same file with other entries, in order; nothing is known of its trees.
+    pub(in crate::git) fn replaced(&self, entries: State) -> Self {
+        Self {
+            hash: self.hash,
+            cache: None,
+            masked: masked_of(&entries),
+            written: self.written,
+            form: Form::Decoded(Box::new(entries)),
+        }
     }
 
     /// Reads a file that is as most are; `None` if there is anything unusual about it.
@@ -238,6 +244,15 @@ impl Index {
         }
         order.is_le()
     }
+}
+
+/// Which entries are not compared with their files.
+fn masked_of(index: &State) -> Vec<u32> {
+    (0_u32..)
+        .zip(index.entries())
+        .filter(|(_, entry)| is_masked(entry.mode, entry.flags))
+        .map(|(at, _)| at)
+        .collect()
 }
 
 /// Entries as they are asked for; cheap if they are near each other.

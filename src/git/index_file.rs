@@ -79,6 +79,16 @@ impl FileStat {
     }
 }
 
+/// A mode as an index has it.
+pub(in crate::git) fn index_mode(mode: Mode) -> IndexMode {
+    match mode {
+        Mode::Regular => IndexMode::FILE,
+        Mode::Executable => IndexMode::FILE_EXECUTABLE,
+        Mode::Symlink => IndexMode::SYMLINK,
+        Mode::Submodule => IndexMode::COMMIT,
+    }
+}
+
 impl Repo {
     /// An index (version 3 if there is need) with these entries, sorted by path, each path once.
     /// An entry without a file gets the skip-worktree bit, with which Git believes that it is
@@ -93,13 +103,8 @@ impl Repo {
                 Some(FileStat(stat)) => (stat, Flags::empty()),
                 None => (Stat::default(), Flags::EXTENDED | Flags::SKIP_WORKTREE),
             };
-            let mode = match entry.mode {
-                Mode::Regular => IndexMode::FILE,
-                Mode::Executable => IndexMode::FILE_EXECUTABLE,
-                Mode::Symlink => IndexMode::SYMLINK,
-                Mode::Submodule => IndexMode::COMMIT,
-            };
             let path = entry.path.as_bytes().into();
+            let mode = index_mode(entry.mode);
             state.dangerously_push_entry(stat, native(&entry.id), flags, mode, path);
         }
         let mut bytes = Vec::new();

@@ -4,7 +4,7 @@
 //! - `objects`: single objects, checked against their ids; `packs`, `pack_index`, `pack_data`, `bases`: the quick way to a few
 //! - `trees`: which files differ between two trees
 //! - `index`, `index_format`: the entries of the index
-//! - `staged`: the index against HEAD, `worktree`, `scan`, `untracked`, `files`, `eol`, `filtered`: the files against HEAD
+//! - `staged`: the index against HEAD, `worktree`, `scan`, `sparse`, `untracked`, `files`, `eol`, `filtered`: the files against HEAD
 //! - `renames`, `similarity`: which deletions and additions are one file
 //! - `patches`, `lines`: how the content of changed files differs
 //! - `abbreviation`: how many digits of an id Git prints
@@ -49,6 +49,7 @@ mod renames;
 mod restored;
 mod scan;
 mod similarity;
+mod sparse;
 mod staged;
 mod state;
 #[cfg(test)]

@@ -46,6 +46,8 @@ pub(in crate::git) struct Rules {
     executables: bool,
     /// Whether it has symlinks.
     symlinks: bool,
+    /// Whether what a sparse checkout left out is compared where it stands all the same.
+    left_out: bool,
     hash: gix::hash::Kind,
 }
 
@@ -60,6 +62,7 @@ impl Rules {
                 .context("cannot read how files are compared")?,
             executables: config.boolean("core.fileMode") != Some(false),
             symlinks: config.boolean("core.symlinks") != Some(false),
+            left_out: repo.compares_left_out_files(),
             hash: index.hash(),
         })
     }
@@ -111,19 +114,34 @@ impl<'a> Scan<'a> {
     /// One entry of the index against its file; `None` if they agree, or are not compared.
     pub(in crate::git) fn look(&mut self, at: usize) -> Result<Option<Difference>> {
         let entry = self.entries.at(at)?;
-        if entry.is_masked() {
+        if self.is_hidden(&entry) {
             return Ok(None);
         }
         Ok(self.compare(&entry))
     }
 
-    /// Whether a masked entry differs from its file. One that is left out of a sparse checkout has
-    /// no file.
-    pub(in crate::git) fn hides_an_edit(&mut self, at: usize) -> Result<bool> {
+    /// Whether an entry that is not compared differs from its file; `None` if it is compared. One that is
+    /// left out of a sparse checkout has no file.
+    pub(in crate::git) fn hides_an_edit(&mut self, at: usize) -> Result<Option<bool>> {
         let entry = self.entries.at(at)?;
-        Ok(self.compare(&entry).is_some_and(|difference| {
+        if !self.is_hidden(&entry) {
+            return Ok(None);
+        }
+        let differs = self.compare(&entry).is_some_and(|difference| {
             difference.now.is_some() || !entry.flags.contains(Flags::SKIP_WORKTREE)
-        }))
+        });
+        Ok(Some(differs))
+    }
+
+    /// Whether an entry is not compared with its file.
+    fn is_hidden(&mut self, entry: &IndexEntry<'_>) -> bool {
+        let is_compared = self.rules.left_out
+            && !entry.flags.contains(Flags::ASSUME_VALID)
+            && entry.is_masked()
+            && self
+                .place(entry.path)
+                .is_some_and(|place| std::fs::symlink_metadata(place).is_ok());
+        entry.is_masked() && !is_compared
     }
 
     fn compare(&mut self, entry: &IndexEntry<'_>) -> Option<Difference> {
@@ -286,7 +304,7 @@ fn parent(path: &[u8]) -> &[u8] {
 }
 
 /// The path as the operating system takes it.
-fn native_path(path: &[u8]) -> PathBuf {
+pub(in crate::git) fn native_path(path: &[u8]) -> PathBuf {
     let path: &gix::bstr::BStr = path.into();
     // A path that this system can't have is not there: nothing has a name with a zero byte.
     gix::path::from_bstr(path).map_or_else(|_| PathBuf::from("\0"), Cow::into_owned)

@@ -73,6 +73,7 @@ impl Repo {
                 (change.path().clone(), sides)
             })
             .collect();
+        let index = self.with_left_out_files(root, index)?;
         let mut found = self.compare_tracked(root, &index)?;
         if untracked {
             found.extend(self.look_at_untracked(root, &index)?);
@@ -110,14 +111,13 @@ impl Repo {
 
     /// The files that are not compared.
     fn count_masked(&self, root: &Path, index: &Index) -> Result<Masked> {
-        let mut count = Masked {
-            marked: index.masked().len(),
-            edited: 0,
-        };
-        if count.marked > 0 {
+        let mut count = Masked::default();
+        if index.masked().len() > 0 {
             let mut scan = Scan::new(root, Rules::of(self, index)?, index, &self.share());
             for at in index.masked() {
-                count.edited += usize::from(scan.hides_an_edit(at)?);
+                let hidden = scan.hides_an_edit(at)?;
+                count.marked += usize::from(hidden.is_some());
+                count.edited += usize::from(hidden == Some(true));
             }
         }
         Ok(count)
@@ -198,6 +198,56 @@ mod tests {
     fn remove(fixture: &Fixture, path: &str) {
         #[expect(clippy::disallowed_methods, reason = "a test edits its own repository")]
         std::fs::remove_file(fixture.root().join(path)).unwrap();
+    }
+
+    #[test]
+    fn what_a_sparse_checkout_left_out_is_compared_where_it_stands() {
+        let mut with_untracked = String::new();
+        for form in ["--no-sparse-index", "--sparse-index"] {
+            let fixture = files();
+            fixture.write("d1/below/deep", "deep\n");
+            fixture.commit();
+            fixture.git(&["sparse-checkout", "set", "--cone", form, "d0"]);
+            assert_same(&fixture, "nothing stands outside");
+            let masked = |fixture: &Fixture| fixture.repo().worktree(false).unwrap().masked;
+            let left_out = masked(&fixture);
+            assert_eq!(left_out.edited, 0);
+            fixture.write("d1/5", "edited\n");
+            fixture.write("d1/9", "9\n".repeat(9));
+            fixture.write("d2/2", "2\n".repeat(8));
+            fixture.write("d1/below/new", "nobody's\n");
+            fixture.write("d3", "a file for a directory\n");
+            // Before Git takes note in the index of what stands there.
+            fixture.git(&["config", "sparse.expectFilesOutsideOfPatterns", "true"]);
+            assert_same(&fixture, "expected outside");
+            assert!(!ours(&fixture.repo(), false).contains("+edited"), "{form}");
+            fixture.git(&["config", "--unset", "sparse.expectFilesOutsideOfPatterns"]);
+            let before = ours(&fixture.repo(), false);
+            assert_eq!(masked(&fixture).edited, 0, "{form}");
+            // Those that are there are compared, and so not counted among those that are not.
+            let still = masked(&fixture).marked;
+            assert!(
+                form == "--sparse-index" || still == left_out.marked - 3,
+                "{still}"
+            );
+            assert_same(&fixture, form);
+            assert_eq!(ours(&fixture.repo(), false), before, "{form}");
+            assert!(ours(&fixture.repo(), false).contains("+edited"), "{form}");
+
+            remove(&fixture, "d3");
+            let all = ours(&fixture.repo(), true);
+            assert!(
+                all.contains("+nobody's") && all.contains("+edited"),
+                "{all}"
+            );
+            if form == "--no-sparse-index" {
+                // With a sparse index Git 2.47 puts files into it several times.
+                fixture.git(&["add", "--sparse", "-N", "."]);
+                let theirs = fixture.git(&["diff", "HEAD", "-M", "--no-ext-diff", "--no-textconv"]);
+                with_untracked = String::from_utf8_lossy(&theirs).into_owned();
+            }
+            assert_eq!(all, with_untracked, "{form}");
+        }
     }
 
     #[test]
