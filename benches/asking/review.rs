@@ -15,8 +15,10 @@ use crate::repository::Repository;
 /// The word by which this program is an agent.
 pub(crate) const ANSWER: &str = "answer-after";
 
-/// The agents, and after how many milliseconds each answers: sooner than any that reads so much.
-const AGENTS: [(&str, u64); 3] = [("quick", 10_000), ("middling", 20_000), ("slow", 30_000)];
+/// The agents, and after how many milliseconds each answers: sooner than most that read so much. The last is
+/// heard well after half a minute, when Linux begins to write a snapshot of that age to the disk: whoever
+/// then waits for the disk waits for all of it.
+const AGENTS: [(&str, u64); 3] = [("quick", 15_000), ("middling", 30_000), ("slow", 45_000)];
 
 /// How long deleting a snapshot may take.
 const PATIENCE: Duration = Duration::from_secs(300);
