@@ -96,10 +96,12 @@ fn rows() -> Vec<Row> {
         (
             Fault::Drop,
             [
-                // Which it is depends on how much of the answer it has read by then.
+                // Which it is depends on how much of the answer it has read by then, and on its version.
                 Fails(&[
                     "Connection closed mid-response",
+                    "Connection lost mid-response",
                     "Connection to the API was lost",
+                    "the connection to its vendor failed",
                 ]),
                 Fails(&["stream disconnected before completion"]),
                 BROKE_OFF,
@@ -108,8 +110,8 @@ fn rows() -> Vec<Row> {
         (
             Fault::Truncate,
             [
-                // It takes what came for the whole answer.
-                Fails(&["it begins: I look first."]),
+                // It takes what came for the whole answer; later versions don't.
+                Fails(&["it begins: I look first.", "Connection lost mid-response"]),
                 CLOSED,
                 BROKE_OFF,
             ],
@@ -117,7 +119,7 @@ fn rows() -> Vec<Row> {
         (
             Fault::BadEvent,
             [
-                Fails(&["JSON Parse error"]),
+                Fails(&["JSON Parse error", "response stream was malformed"]),
                 // It passes over the event, and the last one has the answer whole.
                 Answers,
                 Fails(&["in JSON at position"]),
@@ -140,7 +142,10 @@ fn rows() -> Vec<Row> {
         (
             Fault::Declines,
             [
-                Fails(&["violate our Usage Policy"]),
+                Fails(&[
+                    "violate our Usage Policy",
+                    "safeguards flagged this message",
+                ]),
                 // It shows no refusal at all.
                 Fails(&["without an answer"]),
                 Fails(&["the agent refused: I can't help with that"]),

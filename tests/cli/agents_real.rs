@@ -128,7 +128,7 @@ fn the_brief_arrives_as_it_is() {
         let wrapping = wrapping(program);
         let known = |(other, begins): (&&String, &&str)| other.starts_with(*begins);
         assert!(
-            others.len() == wrapping.len() && others.iter().zip(wrapping).all(known),
+            others.len() <= wrapping.len() && others.iter().zip(wrapping).all(known),
             "{program:?} was told besides {others:#?}"
         );
         for other in others {
@@ -149,6 +149,7 @@ fn wrapping(program: Program) -> &'static [&'static str] {
             "x-anthropic-billing-header: ",
             "You are a Claude agent",
             "CWD: ",
+            // Later versions say the date with the directory.
             "<system-reminder>\nAs you answer the user's questions, you can use the following context:\n# currentDate\n",
         ],
         "codex" => &[

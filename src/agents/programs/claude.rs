@@ -243,10 +243,12 @@ impl Stream {
 
     fn retries(&mut self, event: &Value, on: &mut dyn FnMut(Event)) -> Flow {
         let status = event["error_status"].as_u64();
-        let error = event["error"].as_str().unwrap_or("unknown error");
-        let why = match status {
-            Some(status) => format!("HTTP {status}: {error}"),
-            None => error.to_owned(),
+        let error = event["error"].as_str().unwrap_or("unknown");
+        let why = match (status, error) {
+            (Some(status), _) => format!("HTTP {status}: {error}"),
+            // No response came, or none that was whole.
+            (None, "unknown") => "the connection to its vendor failed".to_owned(),
+            (None, _) => format!("the connection to its vendor failed: {error}"),
         };
         // It would try a refused key ten times, for minutes.
         if error == "authentication_failed"

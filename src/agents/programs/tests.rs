@@ -369,6 +369,10 @@ fn what_the_vendor_tries_again_is_announced() {
         .iter()
         .filter(|event| matches!(event, Event::Retrying { why } if why.contains("429")));
     assert!(retries.count() >= 1);
+    let lost = "{\"type\":\"system\",\"subtype\":\"api_retry\",\"attempt\":1,\"error_status\":null,\"error\":\"unknown\"}";
+    let (_, _, announced) = read(AgentKind::Claude, &format!("{lost}\n{stream}"), 0, "");
+    let why = "the connection to its vendor failed".to_owned();
+    assert!(announced.contains(&Event::Retrying { why }));
 
     let stream = include_str!("samples/codex.busy.jsonl");
     let (outcome, _, announced) = read(AgentKind::Codex, stream, 1, "");
