@@ -311,11 +311,17 @@ pub(super) fn caret(text: &str, span: std::ops::Range<usize>, message: &str) -> 
 }
 
 fn unknown_key(key: &str, source: &Source) -> String {
-    let plain: String = key
-        .split('.')
-        .filter(|part| *part != "?" && part.parse::<usize>().is_err())
-        .collect::<Vec<_>>()
-        .join(".");
+    // What the parsers put between: options, positions, and where a value stands.
+    let told = |part: &&str| {
+        *part != "?" && part.parse::<usize>().is_err() && !part.starts_with("$__serde_spanned")
+    };
+    let parts: Vec<&str> = key.split('.').filter(told).collect();
+    let plain = parts.join(".");
+    // An agent's name stands between the table and its key.
+    let (known_as, name) = match parts[..] {
+        ["agents", name, key] => (format!("agents.{key}"), Some(name)),
+        _ => (plain.clone(), None),
+    };
     let rule_keys = [
         "rule.id",
         "rule.severity",
@@ -328,13 +334,18 @@ fn unknown_key(key: &str, source: &Source) -> String {
         .iter()
         .map(|key| key.name)
         .chain(rule_keys)
-        .map(|known| (strsim::jaro_winkler(known, &plain), known))
+        .map(|known| (strsim::jaro_winkler(known, &known_as), known))
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .filter(|(likeness, _)| *likeness > 0.8);
-    match nearest {
-        Some((_, known)) => format!("{source}: unknown key `{plain}`; did you mean `{known}`?"),
-        None => format!("{source}: unknown key `{plain}`"),
-    }
+    let meant = match (nearest, name) {
+        (Some((_, known)), Some(name)) => {
+            let key = known.rsplit('.').next().unwrap_or(known);
+            format!("; did you mean `agents.{name}.{key}`?")
+        }
+        (Some((_, known)), None) => format!("; did you mean `{known}`?"),
+        (None, _) => String::new(),
+    };
+    format!("{source}: unknown key `{plain}`{meant}")
 }
 
 #[cfg(test)]
@@ -392,6 +403,17 @@ mod tests {
         assert_eq!(
             warnings,
             ["`.deep-review.toml`: unknown key `gate.blok`; did you mean `gate.block`?"]
+        );
+        let (_, warnings) = ConfigFile::parse(
+            b"[agents.ann]\nkind = \"command\"\nmodle = \"m\"\n",
+            &source(),
+        )
+        .unwrap();
+        assert_eq!(
+            warnings,
+            [
+                "`.deep-review.toml`: unknown key `agents.ann.modle`; did you mean `agents.ann.model`?"
+            ]
         );
     }
 
