@@ -42,10 +42,13 @@ pub(crate) enum SeatState {
     Reading(String),
     /// It is asked again for what it left out.
     AskedAgain,
-    /// It answered, with so many findings, after so many milliseconds.
+    /// It answered.
     Answered {
         /// Raw findings.
         findings: usize,
+        /// Units that it left out.
+        #[serde(default)]
+        left_out: usize,
         /// Wall clock.
         millis: u64,
     },

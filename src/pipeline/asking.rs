@@ -290,11 +290,13 @@ impl Session {
                 why: failure.why,
             });
         } else if let Some((unit, why)) = ended.missing.first() {
+            let named = run.units.values().find(|known| known.id == *unit);
+            let path = named.map_or(unit.clone(), |known| known.path.to_str_lossy().into_owned());
             answers.silent.push(Silent {
                 agent: agent.name.clone(),
                 kind: FailureKind::NoAnswer,
                 why: format!(
-                    "{} left out although it was asked twice, {unit} first: {why}",
+                    "{} left out although it was asked twice, {path} first: {why}",
                     count(ended.missing.len())
                 ),
             });

@@ -223,7 +223,11 @@ fn take_note(word: Word, progress: &mut Progress, listener: &dyn Listener) -> Op
                     why: failure.why.clone(),
                     millis,
                 },
-                None => SeatState::Answered { findings, millis },
+                None => SeatState::Answered {
+                    findings,
+                    left_out: ended.missing.len(),
+                    millis,
+                },
             };
             listener.changed(progress, seat);
             Some(*ended)

@@ -73,6 +73,13 @@ impl ProgressLines {
         }
     }
 
+    /// Draws nothing more, and takes nothing away: what stands there is above somebody else's line by now.
+    pub(crate) fn leave(&self) {
+        if let Drawn::Bars(lines, _) = &self.drawn {
+            lines.set_draw_target(ProgressDrawTarget::hidden());
+        }
+    }
+
     fn end_reading(&self) {
         let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(bar) = reading.take().and_then(|reading| reading.bar) {
@@ -225,13 +232,23 @@ fn words(seat: &Seat) -> String {
             "{}{spent}, asked again for what it left out",
             elapsed.unwrap_or_default()
         ),
-        SeatState::Answered { findings, millis } => {
+        SeatState::Answered {
+            findings,
+            left_out,
+            millis,
+        } => {
             let findings = match findings {
                 0 => "no findings".to_owned(),
                 1 => "1 finding".to_owned(),
                 many => format!("{many} findings"),
             };
-            format!("answered after {}{spent}: {findings}", clock(millis / 1000))
+            let left_out = match left_out {
+                0 => String::new(),
+                1 => ", 1 file left out".to_owned(),
+                many => format!(", {many} files left out"),
+            };
+            let after = clock(millis / 1000);
+            format!("answered after {after}{spent}: {findings}{left_out}")
         }
         SeatState::Failed { why, millis } => {
             format!("failed after {}{spent}: {why}", clock(millis / 1000))
@@ -339,6 +356,7 @@ mod tests {
         };
         let answered = SeatState::Answered {
             findings: 0,
+            left_out: 0,
             millis: 1_000,
         };
         let seats = vec![

@@ -40,7 +40,7 @@ const PROSE: Ends = Fails(&["it begins: All in all a fine change"]);
 const LEFT_OUT: Ends = Partly(&[], "2 files were left out although it was asked twice");
 const ONE_LEFT_OUT: Ends = Partly(
     &["cart.js"],
-    "1 file was left out although it was asked twice, u02 first",
+    "1 file was left out although it was asked twice, shop.js first",
 );
 /// Claude, of a body that is none.
 const MALFORMED: Ends = Fails(&["empty or malformed response"]);
