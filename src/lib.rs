@@ -66,9 +66,9 @@ use std::process::ExitCode;
 
 pub use cli::Cli;
 
-use anyhow::anyhow;
+use anyhow::{Context, anyhow};
 
-use cli::{Command, ReviewArgs};
+use cli::{Command, ReviewArgs, RulesArgs, RulesCommand};
 use commands::diff::Shape;
 use commands::explain::Wanted;
 use error::{Exit, HintExt};
@@ -97,6 +97,9 @@ pub fn run(cli: &Cli) -> ExitCode {
         _ => Volume::Normal,
     };
     let ui = Ui::new(cli.global.color, volume);
+    if let Err(refused) = refuse_to_an_agent(cli) {
+        return told(Err(refused), &ui);
+    }
     let done = match &cli.command {
         None => commands::review::run(&cli.review, &ui),
         // clap could refuse these too, but then `-q` before a command with them.
@@ -157,6 +160,31 @@ pub fn run(cli: &Cli) -> ExitCode {
         Some(Command::Sweep) => commands::sweep::run(),
     };
     told(done, &ui)
+}
+
+/// Errors if an agent that reviews just now would review, decide or push. It could take the variable away;
+/// this is against accidents.
+fn refuse_to_an_agent(cli: &Cli) -> anyhow::Result<()> {
+    let what = match &cli.command {
+        None => "start another review",
+        Some(Command::Resolve(_) | Command::Reopen { .. }) => "decide about findings",
+        Some(Command::Agents(arguments)) if arguments.command.is_some() || arguments.probe => {
+            "say who reviews"
+        }
+        Some(Command::Rules(RulesArgs {
+            command: Some(RulesCommand::Accept { .. }),
+            ..
+        })) => "make rules",
+        Some(Command::Install | Command::Uninstall) => "change the hook",
+        Some(Command::Hook { .. }) => "push",
+        _ => return Ok(()),
+    };
+    if !env::switched_on(env::ACTIVE) {
+        return Ok(());
+    }
+    Err(anyhow!("a reviewing agent may not {what}"))
+        .context(format!("`{}` is set", env::ACTIVE))
+        .hint("unset it if you are no agent")
 }
 
 /// The exit code of what was done; an error is told.

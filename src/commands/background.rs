@@ -13,7 +13,7 @@ use crate::process::{self, Interrupt};
 use crate::progress::{Listener, Progress, SeatState};
 use crate::pushed;
 use crate::report::FailedAgent;
-use crate::store::{self, RunState, Running};
+use crate::store::{self, RunState, Running, Store};
 use crate::ui::{ProgressLines, Ui};
 
 /// How often a waiting hook looks.
@@ -50,37 +50,60 @@ pub(super) fn wait(session: &Session, awaited: &Awaited<'_>, ui: &Ui) -> Result<
     let interrupt = Interrupt::on_signals()?;
     let key = awaited.key();
     let store = &session.store;
-    let (runs, _) = store.run_state(&key)?;
-    if !runs {
-        awaited.start(session, &key)?;
+    let mut before = store.run_of(&key)?;
+    if before.runs && store.is_to_stop(&key) {
+        // It was interrupted, and is no more to be waited for.
+        until_it_ends(store, &key)?;
+        before = store.run_of(&key)?;
     }
+    let process = if before.runs {
+        None
+    } else {
+        store.forget_stop(&key)?;
+        Some(awaited.start(session, &key)?)
+    };
     let started = Instant::now();
     let lines = ProgressLines::new(ui);
-    let mut seen = runs;
     loop {
-        let (runs, state) = store.run_state(&key)?;
-        seen |= runs;
-        let begins = !seen && started.elapsed() < BEGINS_WITHIN;
-        let state = state.filter(|_| seen).unwrap_or_default();
+        let ends = process.is_some_and(process::has_ended);
+        let run = store.run_of(&key)?;
+        // What an earlier run left says nothing of this one.
+        let is_this = before.runs || run.id != before.id;
+        let state = if is_this {
+            run.state
+        } else {
+            RunState::default()
+        };
         lines.draw(&state.progress);
-        if seen && !runs {
+        if is_this && !run.runs {
             return ended(&state);
         }
-        if !runs && !begins {
-            anyhow::bail!("the review in the background did not begin");
+        if !is_this && !run.runs && (ends || started.elapsed() >= BEGINS_WITHIN) {
+            let log = store.log_of(&key)?;
+            anyhow::bail!(
+                "the review in the background did not begin; what it said is in `{}`",
+                log.display()
+            );
         }
         if started.elapsed() >= awaited.most {
             return Ok(Waited::GoesOn(reading(&state.progress)));
         }
         if interrupt.wait(LOOK_EVERY) {
+            // Git has ended by the same signal, and the terminal is the shell's again.
+            lines.leave();
             store.stop(&key)?;
-            let asked = Instant::now();
-            while store.run_state(&key)?.0 && asked.elapsed() < ENDS_WITHIN {
-                std::thread::sleep(Duration::from_millis(20));
-            }
+            until_it_ends(store, &key)?;
             return Ok(Waited::Interrupted);
         }
     }
+}
+
+fn until_it_ends(store: &Store, key: &str) -> Result<()> {
+    let asked = Instant::now();
+    while store.run_of(key)?.runs && asked.elapsed() < ENDS_WITHIN {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
 }
 
 fn ended(state: &RunState) -> Result<Waited> {
@@ -122,7 +145,8 @@ impl Awaited<'_> {
         hasher.finalize().to_hex()[..32].to_owned()
     }
 
-    fn start(&self, session: &Session, key: &str) -> Result<()> {
+    /// Starts it; returns its process.
+    fn start(&self, session: &Session, key: &str) -> Result<u32> {
         let log = store::open_log(&session.store.log_of(key)?)?;
         let lines = String::from_utf8_lossy(self.lines);
         let words = ["hook", "review", "--", key, self.remote, self.url, &lines];
@@ -136,8 +160,7 @@ impl Awaited<'_> {
             &environment,
             Some(log),
         )
-        .context("cannot review in the background")?;
-        Ok(())
+        .context("cannot review in the background")
     }
 }
 

@@ -4,7 +4,7 @@
 use std::io::Read;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 
 use super::background::{self, Awaited, Waited};
 use crate::cli::HookEvent;
@@ -14,6 +14,7 @@ use crate::gate::Verdict;
 use crate::ledger::{Decision, Skipped, SkippedRef};
 use crate::page::{Page, Style};
 use crate::pipeline::{Asking, Scope, Session};
+use crate::process;
 use crate::pushed::{self, PushedRef};
 use crate::report;
 use crate::ui::{ProgressLines, Ui};
@@ -37,15 +38,11 @@ pub(crate) fn run(event: &HookEvent, ui: &Ui) -> Result<Exit> {
         .lock()
         .read_to_end(&mut input)
         .context("cannot read what Git says is pushed")?;
-    if env::switched_on(env::ACTIVE) {
-        return Err(anyhow!("a reviewing agent may not push"))
-            .context(format!("`{}` is set", env::ACTIVE))
-            .hint("unset it if you are no agent");
-    }
     let refs = pushed::parse(&input)?;
     if refs.is_empty() {
         return Ok(Exit::Pass);
     }
+    let git = process::parent();
     if let Skip::Yes { reason } = env::skip() {
         return skip(reason, &refs, ui);
     }
@@ -69,7 +66,13 @@ pub(crate) fn run(event: &HookEvent, ui: &Ui) -> Result<Exit> {
         };
         let waited = background::wait(&session, &awaited, ui).hint(BYPASS)?;
         let goes_on = match &waited {
-            Waited::Interrupted => return Ok(Exit::Interrupted),
+            Waited::Interrupted => {
+                // Once Git has ended, the shell's prompt stands where this would be written.
+                if process::parent() == git {
+                    ui.status("deep-review: interrupted; what was answered is kept");
+                }
+                return Ok(Exit::Interrupted);
+            }
             Waited::Over(_) => None,
             Waited::GoesOn(reading) => Some(reading.join(", ")),
         };

@@ -11,6 +11,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
 
 use super::Program;
 use super::companion::Companion;
@@ -39,6 +41,12 @@ pub(crate) fn start_detached(
         input: Vec::new(),
     };
     start_detached_by(&Companion::this_program()?, &program, log)
+}
+
+/// Whether a process is gone. One that a new process took the number of is not known to be.
+pub(crate) fn has_ended(process: u32) -> bool {
+    let id = i32::try_from(process).ok().and_then(Pid::from_raw);
+    id.is_some_and(|id| test_kill_process(id) == Err(Errno::SRCH))
 }
 
 /// As [`start_detached`], with a given companion.

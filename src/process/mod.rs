@@ -30,10 +30,15 @@ use crate::error::HintExt;
 
 /// The only argument by which this program starts itself as a supervisor.
 pub(crate) use companion::SUBCOMMAND;
-pub(crate) use detached::start_detached;
+pub(crate) use detached::{has_ended, start_detached};
 pub(crate) use interrupt::Interrupt;
 pub(crate) use supervise::supervise;
 pub(crate) use supervisor::serve;
+
+/// The process that started this one, or another once that has ended.
+pub(crate) fn parent() -> Option<rustix::process::Pid> {
+    rustix::process::getppid()
+}
 
 /// Has this process run when no other wants to.
 pub(crate) fn let_others_pass() {

@@ -5,7 +5,8 @@ use std::fs::{self, File, TryLockError};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, Result};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Store, create_private_dir, private, read_plain, refuse_special, replace};
@@ -13,7 +14,7 @@ use crate::progress::Progress;
 
 const DIR: &str = "running";
 
-/// Whoever looks whether a review runs has its lock for a moment, which must not count as running it.
+/// Whoever looks whether a review runs shares its lock for a moment, which keeps nobody from running it.
 const LOOKED_AT: Duration = Duration::from_millis(500);
 
 /// How far a review in the background is.
@@ -28,21 +29,44 @@ pub(crate) struct RunState {
     pub(crate) error: Option<String>,
 }
 
+/// What is known of a review in the background.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Run {
+    /// Whether somebody runs it now.
+    pub(crate) runs: bool,
+    /// Which run of it the state is of; none if there never was one. Every run has another.
+    pub(crate) id: Option<String>,
+    /// How far it is or was.
+    pub(crate) state: RunState,
+}
+
+/// The file that says how far a review is.
+#[derive(Deserialize, Serialize)]
+struct Written {
+    #[serde(default)]
+    run: String,
+    #[serde(flatten)]
+    state: RunState,
+}
+
 /// A review that this process runs for whoever waits. Ends when dropped.
 #[derive(Debug)]
 pub(crate) struct Running {
     _lock: File,
+    id: String,
     state: PathBuf,
     stop: PathBuf,
 }
 
 impl Running {
     /// Says how far it is.
-    pub(crate) fn tell(&self, state: &RunState) -> anyhow::Result<()> {
-        replace(
-            &self.state,
-            &serde_json::to_vec(state).context("cannot write how far the review is")?,
-        )
+    pub(crate) fn tell(&self, state: &RunState) -> Result<()> {
+        let written = Written {
+            run: self.id.clone(),
+            state: state.clone(),
+        };
+        let bytes = serde_json::to_vec(&written).context("cannot write how far the review is")?;
+        replace(&self.state, &bytes)
     }
 
     /// True if somebody wishes that it stop.
@@ -58,62 +82,100 @@ pub(crate) struct Turn {
     _lock: File,
 }
 
+/// How a lock is taken.
+#[derive(Clone, Copy)]
+enum Lock {
+    /// By one alone.
+    Own,
+    /// By all who want to know whether anybody has it alone.
+    Share,
+}
+
 impl Store {
-    /// Takes on a review; `None` if another process runs this one. What an earlier one left is gone.
-    pub(crate) fn run(&self, key: &str) -> anyhow::Result<Option<Running>> {
+    /// Takes on a review; `None` if another process runs this one. The wish that it stop stands, also if it
+    /// came before.
+    pub(crate) fn run(&self, key: &str) -> Result<Option<Running>> {
         let name = format!("{key}.lock");
-        let mut lock = self.try_lock(&name)?;
+        let mut lock = self.try_lock(&name, Lock::Own)?;
         let until = Instant::now() + LOOKED_AT;
         while lock.is_none() && Instant::now() < until {
             std::thread::sleep(LOOKED_AT / 50);
-            lock = self.try_lock(&name)?;
+            lock = self.try_lock(&name, Lock::Own)?;
         }
         let Some(lock) = lock else {
             return Ok(None);
         };
         let running = Running {
             _lock: lock,
+            id: format!(
+                "{}-{}",
+                Timestamp::now().as_nanosecond(),
+                std::process::id()
+            ),
             state: self.running(&format!("{key}.json")),
             stop: self.running(&format!("{key}.stop")),
         };
-        self.forget_stop(key)?;
         running.tell(&RunState::default())?;
         Ok(Some(running))
     }
 
     /// Whether a review runs, and how far it is or was.
-    pub(crate) fn run_state(&self, key: &str) -> anyhow::Result<(bool, Option<RunState>)> {
-        let state = read_plain(&self.running(&format!("{key}.json")))?
+    pub(crate) fn run_of(&self, key: &str) -> Result<Run> {
+        let runs = || -> Result<bool> {
+            let lock = self.try_lock(&format!("{key}.lock"), Lock::Share)?;
+            Ok(lock.is_none())
+        };
+        // What was the last word when nobody ran it any more: read after looking, or it may be the last but one.
+        let ran = runs()?;
+        let written: Option<Written> = read_plain(&self.running(&format!("{key}.json")))?
             .and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        let runs = self.try_lock(&format!("{key}.lock"))?.is_none();
-        Ok((runs, state))
+        let Some(Written { run, state }) = written else {
+            return Ok(Run {
+                runs: ran,
+                ..Run::default()
+            });
+        };
+        Ok(Run {
+            // Another run may have begun in between.
+            runs: ran || (!state.done && runs()?),
+            id: Some(run),
+            state,
+        })
     }
 
-    /// Asks a review to stop.
-    pub(crate) fn stop(&self, key: &str) -> anyhow::Result<()> {
+    /// Asks a review to stop: the one that runs, else the next.
+    pub(crate) fn stop(&self, key: &str) -> Result<()> {
         replace(&self.running(&format!("{key}.stop")), b"")
     }
 
+    /// True if a review was asked to stop.
+    pub(crate) fn is_to_stop(&self, key: &str) -> bool {
+        self.running(&format!("{key}.stop")).exists()
+    }
+
     /// Where the words of a review in the background go.
-    pub(crate) fn log_of(&self, key: &str) -> anyhow::Result<PathBuf> {
+    pub(crate) fn log_of(&self, key: &str) -> Result<PathBuf> {
         create_private_dir(&self.dir.join(DIR))?;
         Ok(self.running(&format!("{key}.log")))
     }
 
     /// Tries to get the turn to ask agents; `None` if another process has it.
-    pub(crate) fn turn(&self) -> anyhow::Result<Option<Turn>> {
-        Ok(self.try_lock("turn.lock")?.map(|lock| Turn { _lock: lock }))
+    pub(crate) fn turn(&self) -> Result<Option<Turn>> {
+        Ok(self
+            .try_lock("turn.lock", Lock::Own)?
+            .map(|lock| Turn { _lock: lock }))
     }
 
     fn running(&self, name: &str) -> PathBuf {
         self.dir.join(DIR).join(name)
     }
 
+    /// Takes back the wish that a review stop.
     #[expect(
         clippy::disallowed_methods,
         reason = "this is the door to the store's files"
     )]
-    fn forget_stop(&self, key: &str) -> anyhow::Result<()> {
+    pub(crate) fn forget_stop(&self, key: &str) -> Result<()> {
         let path = self.running(&format!("{key}.stop"));
         match fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -124,17 +186,21 @@ impl Store {
     }
 
     /// Takes a lock if nobody has it; where the file system has no locks everybody gets it.
-    fn try_lock(&self, name: &str) -> anyhow::Result<Option<File>> {
+    fn try_lock(&self, name: &str, how: Lock) -> Result<Option<File>> {
         create_private_dir(&self.dir.join(DIR))?;
         let path = self.running(name);
-        let attempt = || -> anyhow::Result<Option<File>> {
+        let attempt = || -> Result<Option<File>> {
             refuse_special(&path)?;
             let file = private()
                 .create(true)
                 .truncate(false)
                 .write(true)
                 .open(&path)?;
-            match file.try_lock() {
+            let tried = match how {
+                Lock::Own => file.try_lock(),
+                Lock::Share => file.try_lock_shared(),
+            };
+            match tried {
                 Ok(()) => Ok(Some(file)),
                 Err(TryLockError::WouldBlock) => Ok(None),
                 Err(TryLockError::Error(error))
@@ -157,22 +223,51 @@ mod tests {
     fn a_review_runs_once_and_is_seen_until_it_ends() {
         let temp = tempfile::tempdir().unwrap();
         let store = Store::open(temp.path(), &temp.path().join("state")).unwrap();
-        assert_eq!(store.run_state("k").unwrap(), (false, None));
+        assert_eq!(store.run_of("k").unwrap(), Run::default());
         let running = store.run("k").unwrap().unwrap();
         assert!(store.run("k").unwrap().is_none() && store.run("other").unwrap().is_some());
+        let begun = store.run_of("k").unwrap();
+        assert!(begun.runs && begun.id.is_some() && begun.state == RunState::default());
         let state = RunState {
             done: true,
             ..RunState::default()
         };
         running.tell(&state).unwrap();
-        assert_eq!(store.run_state("k").unwrap(), (true, Some(state.clone())));
-        assert!(!running.is_to_stop());
-        store.stop("k").unwrap();
-        assert!(running.is_to_stop());
+        let seen = store.run_of("k").unwrap();
+        assert_eq!(
+            (seen.runs, &seen.id, &seen.state),
+            (true, &begun.id, &state)
+        );
         drop(running);
-        assert_eq!(store.run_state("k").unwrap(), (false, Some(state)));
-        let again = store.run("k").unwrap().unwrap();
-        assert!(!again.is_to_stop());
+        let ended = store.run_of("k").unwrap();
+        assert_eq!(
+            (ended.runs, &ended.id, &ended.state),
+            (false, &begun.id, &state)
+        );
+        // Each run can be told from the one before.
+        drop(store.run("k").unwrap().unwrap());
+        let again = store.run_of("k").unwrap();
+        assert!(!again.runs && again.id != begun.id && again.state == RunState::default());
+    }
+
+    #[test]
+    fn a_review_is_asked_to_stop_before_it_begins_or_while_it_runs() {
+        let temp = tempfile::tempdir().unwrap();
+        let store = Store::open(temp.path(), &temp.path().join("state")).unwrap();
+        drop(store.run("k").unwrap().unwrap());
+        store.stop("k").unwrap();
+        let running = store.run("k").unwrap().unwrap();
+        assert!(running.is_to_stop() && store.is_to_stop("k"));
+        store.forget_stop("k").unwrap();
+        assert!(!running.is_to_stop() && !store.is_to_stop("k"));
+    }
+
+    #[test]
+    fn who_looks_whether_a_review_runs_is_not_taken_for_running_it() {
+        let temp = tempfile::tempdir().unwrap();
+        let store = Store::open(temp.path(), &temp.path().join("state")).unwrap();
+        let looking = store.try_lock("k.lock", Lock::Share).unwrap();
+        assert!(looking.is_some() && !store.run_of("k").unwrap().runs);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Pushes through the installed hook: what goes through, what is held, and that nothing else changes.
 
-use crate::support::sandbox::{FLAWED, Repo, SOUND, Sandbox, contents, read_and_remembered};
+use crate::support::sandbox::{
+    FLAWED, PROGRAM, Repo, SOUND, Sandbox, contents, read_and_remembered,
+};
 
 #[test]
 fn a_clean_branch_arrives() {
@@ -334,5 +336,33 @@ fn a_reviewing_agent_may_not_push() {
             .run()
             .code(1)
             .says("a reviewing agent may not push");
+    }
+}
+
+#[test]
+fn a_reviewing_agent_may_not_review_or_decide() {
+    let sandbox = Sandbox::new();
+    let (repo, _) = sandbox.hooked();
+    repo.commit_file("cart.js", SOUND);
+    let commands: [&[&str]; 8] = [
+        &[],
+        &["--staged"],
+        &["resolve", "I1", "--as", "false-positive", "-m", "why"],
+        &["reopen", "I1"],
+        &["agents", "enable", "ann"],
+        &["agents", "--probe"],
+        &["rules", "accept", "1"],
+        &["uninstall"],
+    ];
+    let inside = |command: &[&str]| {
+        let call = repo.call(PROGRAM).args(command);
+        call.env("DEEP_REVIEW_ACTIVE", "1").run()
+    };
+    for command in commands {
+        inside(command).code(2).says("a reviewing agent may not");
+    }
+    // Looking is allowed.
+    for command in [&["diff"][..], &["findings"], &["agents"]] {
+        inside(command).code(0);
     }
 }

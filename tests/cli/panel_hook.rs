@@ -295,3 +295,40 @@ fn a_large_snapshot_is_removed_when_the_review_has_ended() {
     until("it is removed", || snapshots(&sandbox).is_empty());
     until_nobody_is_left(&sandbox);
 }
+
+#[test]
+fn a_review_that_ends_before_anybody_looks_is_seen_to_end() {
+    for (limits, gone, why) in [
+        ("[limits]\ntokens = 10\n", false, "limits.tokens = 10"),
+        ("", true, "cannot find the program"),
+    ] {
+        let sandbox = Sandbox::new();
+        let (repo, _) = with_cart(&sandbox);
+        let [ann] = enabled(&repo, ["ann"], limits);
+        if gone {
+            let table = ann.table().replace("/bin/sh", "/gone/ann");
+            sandbox.configure(&format!("{table}[review]\nlead = \"none\"\n"));
+        }
+        for _ in 0..2 {
+            let said = push(&repo).run().code(1).says(why);
+            said.says("INCONCLUSIVE").conceals("did not begin");
+        }
+        assert_eq!(ann.asked().len(), 0);
+    }
+}
+
+#[test]
+fn what_an_earlier_review_came_to_is_not_told_of_the_next() {
+    let sandbox = Sandbox::new();
+    let (repo, remote) = with_cart(&sandbox);
+    let [ann] = enabled(&repo, ["ann"], "");
+    ann.does("echo 'the quota is used up' >&2; exit 1");
+    push(&repo).run().code(1).says("the quota is used up");
+    let mut gate = ann.waits();
+    let pushing = push(&repo).start();
+    ann.until_asked(2);
+    gate.open();
+    let said = pushing.finish().code(0).says("ann: answered");
+    said.conceals("the quota is used up");
+    assert_eq!(remote.id("topic"), repo.id("topic"));
+}
