@@ -32,6 +32,24 @@ pub(crate) struct Ask<'a> {
     pub(crate) total: Duration,
     /// How long it may be silent.
     pub(crate) idle: Duration,
+    /// Who is told meanwhile what it takes; `None` for what no limit is on.
+    pub(crate) meter: Option<&'a dyn Meter>,
+}
+
+/// Told what a question takes while its agent works, so that a limit holds before it is over.
+pub(crate) trait Meter: std::fmt::Debug + Sync {
+    /// Takes in what the question has taken so far, and sets `next` tokens aside for what it goes on with.
+    /// Gives how many tokens are left besides; or says which limit would not be kept.
+    fn take(&self, so_far: Taken, next: u64) -> Result<u64, String>;
+}
+
+/// What a question has taken so far: as its vendor reports, and estimated where it reports nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Taken {
+    /// Tokens in and out.
+    pub(crate) tokens: u64,
+    /// US dollars.
+    pub(crate) cost: f64,
 }
 
 /// What an agent announces while it works.
@@ -156,7 +174,7 @@ pub(crate) enum FailureKind {
     Unconfined,
     /// The user interrupted it.
     Interrupted,
-    /// A limit on time, tokens or money was spent before it was asked.
+    /// A limit on time, tokens or money was spent before it was asked or had answered.
     OverBudget,
 }
 

@@ -450,7 +450,8 @@ fn put(
         return Err(stop(FailureKind::OverBudget, why));
     }
     let promised = brief.estimated_tokens as u64;
-    room.purse
+    let account = room
+        .purse
         .promise(promised)
         .map_err(|why| stop(FailureKind::OverBudget, why))?;
     let seat = ended.seat;
@@ -471,6 +472,7 @@ fn put(
         nonce: place.nonce,
         total: left,
         idle: room.idle,
+        meter: Some(&account),
     };
     let asked = agents::ask(
         place.agent,
@@ -485,7 +487,7 @@ fn put(
         Ok(answer) => &answer.spent,
         Err(failure) => &failure.spent,
     };
-    room.purse.pay(promised, spent);
+    account.settle(spent);
     ended.spent.add(spent);
     if let Some(changed) = room.snapshot.changed() {
         return Err(stop(

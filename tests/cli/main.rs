@@ -14,6 +14,7 @@ mod hooks;
 mod hostile;
 mod lapsing;
 mod leading;
+mod limits;
 mod oddities;
 mod panel;
 mod panel_faults;

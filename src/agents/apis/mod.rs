@@ -28,7 +28,7 @@ use crate::process::Interrupt;
 use crate::snapshot::{Redact, Redacted};
 
 use super::tools::{Toolbox, declared};
-use super::{Agent, AgentKind, Answer, Ask, Event, Failure, FailureKind, Spent};
+use super::{Agent, AgentKind, Answer, Ask, Event, Failure, FailureKind, Meter, Spent, Taken};
 
 use conversation::{
     Call, Conversation, Exchange, Heard, Offers, Reader, Stop, ToolAnswer, Turn, Usage,
@@ -44,6 +44,9 @@ const MOST_CALLS: usize = 100;
 const PROBE: Duration = Duration::from_secs(20);
 /// The first wait before it is tried again.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
+
+/// Bytes of text per token, near enough where a server does not say.
+const BYTES_PER_TOKEN: usize = 4;
 
 /// Where the vendor of two of these APIs is.
 const OPENAI: &str = "https://api.openai.com/v1";
@@ -112,7 +115,6 @@ fn key_of(agent: &Agent) -> Result<Option<Secret>, String> {
     }
 }
 
-/// With what an agent is asked.
 /// Finds out whether an agent over HTTP would answer, by asking it for one word without tools of ours in
 /// reach. `place` is an empty directory. Says why it would not, in its vendor's words.
 pub(crate) fn probe(agent: &Agent, place: &Path, interrupt: &Interrupt) -> Result<(), String> {
@@ -126,6 +128,7 @@ pub(crate) fn probe(agent: &Agent, place: &Path, interrupt: &Interrupt) -> Resul
         nonce: "",
         total: PROBE,
         idle: PROBE,
+        meter: None,
     };
     let nothing = |_: &_, _: &[u8]| Redacted::Same;
     let means = Means {
@@ -140,6 +143,7 @@ pub(crate) fn probe(agent: &Agent, place: &Path, interrupt: &Interrupt) -> Resul
         .map_err(|failure| failure.why)
 }
 
+/// With what an agent is asked.
 struct Means<'m> {
     key: Option<Secret>,
     /// Whether it gets our tools.
@@ -219,11 +223,18 @@ fn ask_with(
         },
         first_wait: means.first_wait,
         spent: Spent::default(),
+        meter: ask.meter,
+        taken: Taken::default(),
+        next: 0,
         transcript,
         has_started: false,
         on,
     };
     let ended = session.run();
+    if let Some(meter) = ask.meter {
+        // It is over: nothing is stopped any more, but all of it counts.
+        let _ = meter.take(session.taken, 0);
+    }
     session.spent.millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     let endpoint = session.connection.endpoint();
     let transcript = endpoint.scrub(&session.transcript.into_text()).into_bytes();
@@ -252,6 +263,10 @@ struct Session<'s> {
     patience: Patience<'s>,
     first_wait: Duration,
     spent: Spent,
+    meter: Option<&'s dyn Meter>,
+    taken: Taken,
+    /// About how many tokens the next turn takes: what the last one took and what was said since.
+    next: u64,
     transcript: Transcript,
     has_started: bool,
     on: &'s mut dyn FnMut(Event),
@@ -272,6 +287,10 @@ impl Session<'_> {
                 return Err(Trouble::new(FailureKind::NoAnswer, words, Again::Never));
             }
             let answers = self.answers(&turn.calls);
+            self.next += answers
+                .iter()
+                .map(|it| tokens_of(it.text.len()))
+                .sum::<u64>();
             self.conversation.exchanges.push(Exchange {
                 said: turn.said,
                 answers,
@@ -317,8 +336,9 @@ impl Session<'_> {
     fn turn(&mut self, number: usize) -> Result<Turn, Trouble> {
         let mut tries = 0;
         loop {
-            let (turn, ended) = self.once();
-            self.count(turn.usage);
+            self.afford()?;
+            let (turn, sent, ended) = self.once();
+            self.count(&turn, sent);
             if turn != Turn::default() {
                 self.transcript.said(number, &turn);
             }
@@ -354,6 +374,21 @@ impl Session<'_> {
         }
     }
 
+    /// Says what was taken so far, and goes on only if the limits leave room for as much again. If they
+    /// leave none for a turn after that, the next is to be the answer.
+    fn afford(&mut self) -> Result<(), Trouble> {
+        let Some(meter) = self.meter.filter(|_| self.taken.tokens > 0) else {
+            return Ok(());
+        };
+        match meter.take(self.taken, self.next) {
+            Ok(left) => {
+                self.conversation.may_call &= left >= self.next;
+                Ok(())
+            }
+            Err(why) => Err(Trouble::new(FailureKind::OverBudget, why, Again::Never)),
+        }
+    }
+
     fn again(&mut self, trouble: &Trouble, then: &str) {
         self.transcript.trouble(trouble, then);
         let why = format!("{}; {then}", trouble.words);
@@ -361,8 +396,9 @@ impl Session<'_> {
         (self.on)(Event::Retrying { why });
     }
 
-    /// Sends the conversation once and puts together what comes back, however far it gets.
-    fn once(&mut self) -> (Turn, Result<(), Trouble>) {
+    /// Sends the conversation once and puts together what comes back, however far it gets; with how many
+    /// bytes were sent.
+    fn once(&mut self) -> (Turn, usize, Result<(), Trouble>) {
         let Self {
             vendor,
             connection,
@@ -373,6 +409,7 @@ impl Session<'_> {
             ..
         } = self;
         let body = vendor.body(conversation).to_string().into_bytes();
+        let sent = body.len();
         let path = vendor.path(conversation.model, connection.endpoint().path());
         let mut stream = EventStream::default();
         let mut reader = vendor.reader();
@@ -414,25 +451,48 @@ impl Session<'_> {
         if let Some(model) = &turn.model {
             self.spent.model = Some(model.clone());
         }
-        (turn, posted.map_err(Trouble::from).and(read))
+        (turn, sent, posted.map_err(Trouble::from).and(read))
     }
 
-    fn count(&mut self, usage: Usage) {
+    fn count(&mut self, turn: &Turn, sent: usize) {
+        let Usage {
+            input,
+            cached,
+            output,
+            cost,
+        } = turn.usage;
         let add = |sum: &mut Option<u64>, more: Option<u64>| {
             if let Some(more) = more {
                 *sum = Some(sum.unwrap_or_default().saturating_add(more));
             }
         };
-        add(&mut self.spent.input, usage.input);
-        add(&mut self.spent.cached, usage.cached);
-        add(&mut self.spent.output, usage.output);
-        if let Some(cost) = usage.cost {
+        add(&mut self.spent.input, input);
+        add(&mut self.spent.cached, cached);
+        add(&mut self.spent.output, output);
+        if let Some(cost) = cost {
             self.spent.cost = Some(self.spent.cost.unwrap_or_default() + cost);
+            self.taken.cost += cost;
+        }
+        // Who never heard of the request has taken nothing.
+        if *turn != Turn::default() {
+            let said = turn.calls.iter().map(|call| call.arguments.len());
+            let said = turn.text.len() + said.sum::<usize>();
+            // Servers that don't count say nothing, or zero.
+            let known = |tokens: Option<u64>| tokens.filter(|tokens| *tokens > 0);
+            let input = known(input).unwrap_or_else(|| tokens_of(sent));
+            let output = known(output).unwrap_or_else(|| tokens_of(said));
+            self.next = input.saturating_add(output);
+            self.taken.tokens = self.taken.tokens.saturating_add(self.next);
         }
         if let (Some(input), Some(output)) = (self.spent.input, self.spent.output) {
             (self.on)(Event::Tokens { input, output });
         }
     }
+}
+
+/// About how many tokens a text of so many bytes has.
+fn tokens_of(bytes: usize) -> u64 {
+    bytes.div_ceil(BYTES_PER_TOKEN) as u64
 }
 
 /// Announces the model once it is known.

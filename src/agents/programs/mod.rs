@@ -25,7 +25,7 @@ use std::time::Duration;
 
 pub(crate) use probe::{Probe, probe};
 
-use super::asking::{Answer, Ask, Event, Failure, FailureKind, Spent};
+use super::asking::{Answer, Ask, Event, Failure, FailureKind, Spent, Taken};
 use super::known::{Known, known};
 use super::roster::{Agent, AgentKind};
 use crate::env;
@@ -185,18 +185,39 @@ fn put(
         grace: Limits::GRACE,
     };
     let mut reader = question.reader();
-    let ended =
-        process::supervise(
-            &program,
-            &limits,
-            interrupt,
-            &mut |line| match std::str::from_utf8(line) {
-                Ok(line) => reader.line(line, on),
-                Err(_) => reader.line(&String::from_utf8_lossy(line), on),
-            },
-        )
-        .map_err(|error| refused(Trouble::new(FailureKind::NoAnswer, format!("{error:#}"))))?;
-    outcome(&question, &limits, &ended, &mut *reader)
+    let mut over = None;
+    let ended = process::supervise(&program, &limits, interrupt, &mut |line| {
+        let line = String::from_utf8_lossy(line);
+        let flow = reader.line(&line, &mut |event| {
+            over = over.take().or_else(|| past_limit(ask, &event));
+            on(event);
+        });
+        match over {
+            Some(_) => Flow::Break(()),
+            None => flow,
+        }
+    })
+    .map_err(|error| refused(Trouble::new(FailureKind::NoAnswer, format!("{error:#}"))))?;
+    outcome(&question, &limits, &ended, &mut *reader).map_err(|failure| match over {
+        Some(why) if failure.kind != FailureKind::Interrupted => Failure {
+            kind: FailureKind::OverBudget,
+            why,
+            ..failure
+        },
+        _ => failure,
+    })
+}
+
+/// Which limit an agent has gone past by what it announces, if any.
+fn past_limit(ask: &Ask<'_>, event: &Event) -> Option<String> {
+    let Event::Tokens { input, output } = event else {
+        return None;
+    };
+    let taken = Taken {
+        tokens: input.saturating_add(*output),
+        cost: 0.0,
+    };
+    ask.meter?.take(taken, 0).err()
 }
 
 /// What came of a run that is over.

@@ -71,6 +71,7 @@ fn look(
         nonce: "",
         total: PATIENCE,
         idle: PATIENCE,
+        meter: None,
     };
     let version = version::say(&path, &ask, interrupt).map_err(|trouble| trouble.why)?;
     found.version = Some(version.clone());

@@ -32,6 +32,7 @@ fn ask_of(text: &str) -> Ask<'_> {
         nonce: "n",
         total: Duration::from_secs(60),
         idle: Duration::from_secs(60),
+        meter: None,
     }
 }
 
@@ -586,4 +587,34 @@ fn loopback_is_reached_past_the_users_proxy() {
     );
     assert_eq!(value("no_proxy").unwrap(), "127.0.0.1,localhost,::1");
     assert_eq!(value("HTTPS_PROXY").unwrap(), "http://proxy.example");
+}
+
+#[test]
+fn a_program_that_goes_past_a_limit_is_noticed() {
+    #[derive(Debug)]
+    struct Most(u64);
+    impl crate::agents::Meter for Most {
+        fn take(&self, so_far: Taken, _: u64) -> Result<u64, String> {
+            let left = self.0.checked_sub(so_far.tokens);
+            left.ok_or_else(|| "the limit is spent".to_owned())
+        }
+    }
+    let stream = include_str!("samples/claude.jsonl");
+    let (_, _, announced) = read(AgentKind::Claude, stream, 0, "");
+    let noticed = |most: u64| {
+        let meter = Most(most);
+        let ask = Ask {
+            meter: Some(&meter),
+            ..ask_of(BRIEF)
+        };
+        announced.iter().find_map(|event| past_limit(&ask, event))
+    };
+    assert_eq!(noticed(2_000).as_deref(), Some("the limit is spent"));
+    assert_eq!(noticed(1_000_000), None);
+    let unlimited = ask_of(BRIEF);
+    assert!(
+        announced
+            .iter()
+            .all(|it| past_limit(&unlimited, it).is_none())
+    );
 }

@@ -62,6 +62,7 @@ impl Place {
             nonce: NONCE,
             total: Duration::from_secs(60),
             idle: Duration::from_secs(60),
+            meter: None,
         }
     }
 }

@@ -63,6 +63,7 @@ impl Place {
             nonce: "7f3a9c",
             total: Duration::from_secs(120),
             idle: Duration::from_secs(60),
+            meter: None,
         }
     }
 }
@@ -540,4 +541,99 @@ fn an_agent_that_can_t_be_asked_says_why() {
         ..own
     };
     assert_eq!(key_of(&open), Ok(None));
+}
+
+/// So many tokens and no more, and what was told of them.
+#[derive(Debug)]
+struct Tokens {
+    limit: u64,
+    told: std::sync::Mutex<Vec<u64>>,
+}
+
+impl Tokens {
+    fn up_to(limit: u64) -> Self {
+        Self {
+            limit,
+            told: std::sync::Mutex::default(),
+        }
+    }
+
+    fn last(&self) -> u64 {
+        *self.told.lock().unwrap().last().unwrap()
+    }
+}
+
+impl Meter for Tokens {
+    fn take(&self, so_far: Taken, next: u64) -> Result<u64, String> {
+        self.told.lock().unwrap().push(so_far.tokens);
+        let left = self.limit.checked_sub(so_far.tokens + next);
+        left.ok_or_else(|| "the limit is spent".to_owned())
+    }
+}
+
+#[test]
+fn a_limit_stops_a_model_between_its_turns() {
+    let place = Place::new();
+    for kind in KINDS {
+        // Each turn takes 105 tokens.
+        let server = Server::start(move |_, _| {
+            let calls = [("list_files", json!({}))];
+            Scripted::events(turn(kind, "more", &calls, Last::Well))
+        });
+        let tokens = Tokens::up_to(600);
+        let ask = Ask {
+            meter: Some(&tokens),
+            ..place.ask()
+        };
+        let outcome = asked(&place, kind, &server, ask);
+        let failure = outcome.failure();
+        assert_eq!(failure.kind, FailureKind::OverBudget, "{kind:?}");
+        assert_eq!(failure.why, "the limit is spent");
+        let turns = server.asked().len() as u64;
+        assert!((3..=5).contains(&turns), "{kind:?} {turns}");
+        assert_eq!(tokens.last(), turns * 105, "all of it is told in the end");
+    }
+}
+
+#[test]
+fn the_last_turn_that_a_limit_leaves_room_for_is_to_be_the_answer() {
+    let place = Place::new();
+    let kind = AgentKind::OpenAiChat;
+    let server = Server::start(move |_, request| {
+        if request.body.contains("\"tool_choice\":\"none\"") {
+            return good(kind);
+        }
+        let calls = [("list_files", json!({}))];
+        Scripted::events(turn(kind, "more", &calls, Last::Well))
+    });
+    let tokens = Tokens::up_to(600);
+    let ask = Ask {
+        meter: Some(&tokens),
+        ..place.ask()
+    };
+    let outcome = asked(&place, kind, &server, ask);
+    assert_eq!(outcome.ended.unwrap().text, ANSWER);
+    assert!(tokens.last() <= 600);
+}
+
+#[test]
+fn what_a_server_does_not_count_is_estimated() {
+    let place = Place::new();
+    let kind = AgentKind::OpenAiChat;
+    let server = Server::start(move |_, _| {
+        let calls = [("list_files", json!({}))];
+        let said = turn(kind, "more", &calls, Last::Well);
+        let uncounted = said.replace("\"prompt_tokens\":100", "\"prompt_tokens\":0");
+        Scripted::events(uncounted.replace("\"completion_tokens\":5", "\"completion_tokens\":0"))
+    });
+    let tokens = Tokens::up_to(10_000);
+    let ask = Ask {
+        meter: Some(&tokens),
+        ..place.ask()
+    };
+    let outcome = asked(&place, kind, &server, ask);
+    assert_eq!(outcome.failure().kind, FailureKind::OverBudget);
+    let sent: usize = server.asked().iter().map(|it| it.body.len()).sum();
+    let (told, sent) = (tokens.last(), sent as u64 / 4);
+    assert!(told >= sent && told < sent + 300, "{told} {sent}");
 }

@@ -1,0 +1,66 @@
+//! Limits on what a review may take: agents are stopped in the middle, and what no budget was left for has a
+//! policy of its own, in a review as at the gate and in a push.
+
+use super::support::sandbox::{Repo, Sandbox, write};
+use super::support::vendors::Plan;
+use super::support::vendors::heard::{Heard, Turn};
+
+const CART: &str = "export function total(prices) {\n  return prices.length;\n}\n";
+
+fn with_cart(sandbox: &Sandbox) -> Repo<'_> {
+    let (repo, _) = sandbox.cloned();
+    repo.commit_file("cart.js", CART);
+    repo
+}
+
+/// A model that reads the same file again and again.
+fn reads_on(heard: &Heard) -> Turn {
+    Turn::calls(heard.read("cart.js").into_iter().collect())
+}
+
+#[test]
+fn an_agent_over_http_is_stopped_where_the_tokens_run_out() {
+    let sandbox = Sandbox::private();
+    let vendors = Plan::scripted(reads_on).start();
+    let repo = with_cart(&sandbox);
+    // Every turn of the model takes 1250 tokens.
+    sandbox.configure(&format!(
+        "[agents.house]\nkind = \"openai-chat\"\nendpoint = \"{}/v1\"\nmodel = \"m-1\"\n[review]\nlead = \"none\"\n[limits]\ntokens = 10_000\n",
+        vendors.url(),
+    ));
+    repo.deep_review(["agents", "enable", "house"]).code(0);
+    repo.deep_review([""; 0])
+        .code(3)
+        .prints("INCONCLUSIVE")
+        .prints("`limits.tokens = 10000` would not be kept");
+    let turns = vendors.asked().len();
+    assert!((4..=8).contains(&turns), "{turns}");
+}
+
+/// A program that says of itself that it has taken many tokens, and goes on.
+const GREEDY: &str = r#"#!/bin/sh
+case "$1" in --version) echo '2.1.197 (Claude Code)'; exit 0 ;; esac
+echo '{"type":"system","subtype":"init","tools":["Bash","Read"],"mcp_servers":[],"model":"m-1"}'
+echo '{"type":"assistant","message":{"id":"m1","role":"assistant","model":"m-1","content":[{"type":"text","text":"Reading."}],"usage":{"input_tokens":90000,"output_tokens":1}}}'
+exec sleep 300
+"#;
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_program_is_stopped_where_the_tokens_run_out() {
+    let sandbox = Sandbox::new();
+    let repo = with_cart(&sandbox);
+    let program = sandbox.path("greedy");
+    write(&program, GREEDY);
+    repo.call("chmod").arg("+x").arg(&program).run().code(0);
+    sandbox.configure(&format!(
+        "[agents.claude]\ncommand = [{:?}]\nkey_env = \"HOUSE_KEY\"\n[review]\nlead = \"none\"\n[limits]\ntokens = 50_000\nwall = \"120s\"\n",
+        program.display().to_string(),
+    ));
+    repo.deep_review(["agents", "enable", "claude"]).code(0);
+    repo.call(super::support::sandbox::PROGRAM)
+        .env("HOUSE_KEY", "k")
+        .run()
+        .code(3)
+        .prints("`limits.tokens = 50000` was not kept");
+}
