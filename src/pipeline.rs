@@ -30,6 +30,7 @@ mod session;
 mod shown;
 mod told;
 mod tree;
+mod unpaid;
 
 use anyhow::Result;
 

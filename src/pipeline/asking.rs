@@ -72,12 +72,14 @@ impl Session {
         if !asks || question.wanted(remembered).is_empty() {
             return (Answers::default(), None);
         }
-        self.ask_in_turn(question, remembered)
-            .unwrap_or_else(|error| {
-                let why = format!("not asked: {error:#}");
-                let kind = FailureKind::NoAnswer;
-                (Answers::of_nobody(question.counting, kind, &why), None)
-            })
+        let asked = self.ask_in_turn(question, remembered);
+        let (answers, opened) = asked.unwrap_or_else(|error| {
+            let why = format!("not asked: {error:#}");
+            let kind = FailureKind::NoAnswer;
+            (Answers::of_nobody(question.counting, kind, &why), None)
+        });
+        self.note_unpaid(question, remembered, &answers);
+        (answers, opened)
     }
 
     fn ask_in_turn(
@@ -137,6 +139,7 @@ impl Session {
             let spec = agents[agent].spec();
             let so_far = Remembered {
                 receipts: answers.receipts.clone(),
+                ..Remembered::default()
             };
             let so_far = so_far.by_unit();
             units.retain(|unit| !so_far.has_read(&spec, counting[*unit].key, &|_| false));
@@ -249,7 +252,21 @@ impl Session {
         answers: &mut Answers,
     ) -> Vec<Receipt> {
         let mut given = Vec::new();
-        let agent = places[ended.seat].agent;
+        let place = &places[ended.seat];
+        let agent = place.agent;
+        if let Some(failure) = &ended.failure
+            && failure.kind == FailureKind::OverBudget
+        {
+            let read = |id: &String| ended.replies.iter().any(|it| it.units.contains(id));
+            let counting = question.reading.counting();
+            let given = run
+                .units
+                .iter()
+                .filter(|(_, unit)| place.is_given(&unit.id));
+            for (index, _) in given.filter(|(_, unit)| !read(&unit.id)) {
+                answers.unpaid.add(&agent.spec(), counting[*index].key);
+            }
+        }
         answers.add_spent(&agent.name, &ended.spent);
         if let Some(cost) = ended.spent.cost
             && let Err(error) = self.store.add_spent(self.today(), cost)

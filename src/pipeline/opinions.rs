@@ -10,6 +10,7 @@ use super::read_units::{ReadUnit, Reading};
 use super::reading::moved;
 use super::replies::{Heard, Reply, Unheard, hear, is_named};
 use super::tree::{Sides, TargetTree};
+use super::unpaid::Unpaid;
 use super::{Asking, Scope, Session};
 use crate::config::Settings;
 use crate::diff::{Change, RepoPath, UnitKey};
@@ -51,6 +52,8 @@ pub(super) struct Opinions {
 pub(super) struct Remembered {
     /// The oldest first.
     pub(super) receipts: Vec<Receipt>,
+    /// What was not read because a limit was spent.
+    pub(super) unpaid: Unpaid,
 }
 
 /// Receipts by the unit they are about.
@@ -117,7 +120,10 @@ impl Session {
                 "{unusable} receipts of agents or handed-in reviews were damaged or not sealed by this user, and count for nothing"
             ));
         }
-        Remembered { receipts }
+        Remembered {
+            receipts,
+            unpaid: self.unpaid(),
+        }
     }
 
     /// Collects what agents said about a target: what is remembered of its units, what the panel said

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::opinions::Remembered;
 use super::read_units::{ReadUnit, Reading};
 use super::told::Advice;
+use super::unpaid::Unpaid;
 use super::{Reply, Session};
 use crate::agents::{Agent, FailureKind, Spent};
 use crate::brief::{self, input::Excluded};
@@ -68,6 +69,8 @@ pub(super) struct Answers {
     pub(super) words: Vec<Reply>,
     /// What asking each agent took.
     pub(super) spent: BTreeMap<String, Spent>,
+    /// What was not read because a limit was spent.
+    pub(super) unpaid: Unpaid,
 }
 
 impl Answers {
@@ -103,6 +106,7 @@ impl Answers {
         self.said.append(&mut more.said);
         self.reviews.append(&mut more.reviews);
         self.words.append(&mut more.words);
+        self.unpaid.take_in(std::mem::take(&mut more.unpaid));
         for (agent, spent) in &more.spent {
             self.add_spent(agent, spent);
         }
@@ -125,6 +129,8 @@ pub(super) struct Lacking {
     pub(super) not_reviewed: Vec<NotReviewed>,
     /// Agents without whom there are enough.
     pub(super) missing: Vec<MissingAgent>,
+    /// Units without enough answers that pass all the same, because a limit was spent.
+    pub(super) unpaid: Unpaid,
     /// What people should know.
     pub(super) notes: Vec<String>,
 }
@@ -252,6 +258,7 @@ impl Counting<'_> {
             agents: &self.panel.names,
             quorum: self.quorum,
         };
+        let broke = &remembered.unpaid;
         let remembered = remembered.by_unit();
         let mut unpaid = 0;
         for unit in reading.counting() {
@@ -295,20 +302,26 @@ impl Counting<'_> {
                     }
                 }
                 Heard::TooFew { missing, needed } => {
-                    let broke = |agent: &String| {
-                        let mut of_agent = silent.iter().filter(|it| it.agent == *agent);
-                        of_agent.any(|it| it.kind == FailureKind::OverBudget)
-                    };
-                    if self.on_budget == OnBudget::RulesOnly && missing.iter().all(broke) {
+                    let names = &self.panel.names;
+                    let specs = self.panel.specs.iter();
+                    let unread = specs
+                        .filter(|spec| missing.contains(&spec.name) && broke.has(spec, unit.key));
+                    if self.on_budget == OnBudget::RulesOnly
+                        && needed <= names.len()
+                        && missing.len() == unread.clone().count()
+                    {
+                        for spec in unread {
+                            lacking.unpaid.add(spec, unit.key);
+                        }
                         unpaid += 1;
                         continue;
                     }
                     let asked = silent.iter().any(|it| missing.contains(&it.agent));
                     let can_be_asked = |agent: &String| self.configured().any(|it| it == agent);
-                    let why = match (needed > self.panel.names.len(), asked) {
+                    let why = match (needed > names.len(), asked) {
                         (true, _) => format!(
                             "{needed} agents must answer, and {} are enabled",
-                            self.panel.names.len()
+                            names.len()
                         ),
                         (false, true) => "not answered for".to_owned(),
                         (false, false) if missing.iter().any(can_be_asked) => {

@@ -14,6 +14,7 @@ use super::panel::{Answers, Counting, Panel, Silent};
 use super::read_units::Reading;
 use super::replies::{Heard, digest};
 use super::session::rule_set;
+use super::unpaid::Unpaid;
 use super::{Asking, Reply, Seen, Session, joined};
 use crate::diff::Oid;
 use crate::error::HintExt;
@@ -78,6 +79,9 @@ struct TargetRecord {
     /// Who did not.
     #[serde(default)]
     silent: Vec<Silent>,
+    /// What passed unread because a limit was spent.
+    #[serde(default)]
+    unpaid: Unpaid,
 }
 
 /// A raw review of the run.
@@ -119,6 +123,7 @@ impl Record {
             panel,
             answers,
             led,
+            lacking,
             ..
         } = seen;
         let hex = |id: &Oid| id.to_string();
@@ -152,6 +157,7 @@ impl Record {
             lead: led.spec.clone(),
             led: led.about_findings(),
             silent: answers.silent.clone(),
+            unpaid: lacking.unpaid.clone(),
         });
     }
 }
@@ -311,7 +317,10 @@ impl Session {
                 specs: kept.specs.clone(),
                 agents: Vec::new(),
             };
-            let remembered = Remembered { receipts };
+            let remembered = Remembered {
+                receipts,
+                unpaid: kept.unpaid.clone(),
+            };
             let advice = self.advice(target, &in_force.settings)?;
             let counting = Counting::new(&panel, &in_force.settings, &advice);
             let answers = Answers {

@@ -41,6 +41,13 @@ pub(super) struct Place<'a> {
     pub(super) home: PathBuf,
 }
 
+impl Place<'_> {
+    /// True if it is given this unit to read.
+    pub(super) fn is_given(&self, id: &str) -> bool {
+        self.brief.expects.units.iter().any(|unit| unit.id == id)
+    }
+}
+
 /// What an agent is asked for.
 pub(super) enum Wants<'a> {
     /// A review; the function makes the brief that asks for units once more.

@@ -4,8 +4,8 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::Store;
 use super::seal::Purpose;
-use super::{Store, lines, replace};
 
 pub(super) const FILE: &str = "leads";
 
@@ -16,38 +16,12 @@ impl Store {
     /// All that leads said here, the oldest first, and how many lines were damaged, of a later format or
     /// not sealed by this user. Takes no lock.
     pub(crate) fn leads<T: DeserializeOwned>(&self) -> anyhow::Result<(Vec<T>, usize)> {
-        let bytes = lines::read(&self.dir.join(FILE))?;
-        let mut unusable = 0;
-        let mut found = Vec::new();
-        for line in bytes.split(|byte| *byte == b'\n') {
-            if line.is_empty() {
-                continue;
-            }
-            let opened = self.secret.as_ref().zip(std::str::from_utf8(line).ok());
-            match opened.and_then(|(secret, text)| secret.open(Purpose::Lead, text).ok()) {
-                Some(said) => found.push(said),
-                None => unusable += 1,
-            }
-        }
-        Ok((found, unusable))
+        self.sealed(FILE, Purpose::Lead)
     }
 
     /// Remembers what a lead said; it is on the disk when this returns.
     pub(crate) fn add_lead<T: Serialize>(&mut self, said: &T) -> anyhow::Result<()> {
-        let _lock = self.lock()?;
-        let sealed = self.secret()?.seal(Purpose::Lead, said)?;
-        let path = self.dir.join(FILE);
-        self.own_writing(|| {
-            lines::append(&path, &[sealed], lines::Crash::KeepsAll)?;
-            let bytes = lines::read(&path)?;
-            if bytes.len() > COMPACT_ABOVE {
-                let half = bytes.len() / 2;
-                let start =
-                    memchr::memchr(b'\n', &bytes[half..]).map_or(half, |end| half + end + 1);
-                replace(&path, &bytes[start..])?;
-            }
-            Ok(())
-        })
+        self.add_sealed(FILE, Purpose::Lead, &[said], COMPACT_ABOVE)
     }
 }
 

@@ -6,8 +6,10 @@
 //!
 //! - `seal`: the per-user secret and the MAC
 //! - `lines`: sealed JSON lines, appended under the lock, with torn tails cut off
+//! - `sealed`: files of such lines that are read as a whole
 //! - `receipts`, `ledger`, `reviews`: what is kept, one file each
 //! - `leads`: what leads said about findings
+//! - `unpaid`: what no agent read because a limit was spent
 //! - `running`: reviews in the background
 //! - `panels`: which agents may read a repository, kept beside the secret
 //! - `verdicts`: verdicts of states that were met before, and whether the store is still in one
@@ -20,7 +22,9 @@ mod receipts;
 mod reviews;
 mod running;
 mod seal;
+mod sealed;
 mod spending;
+mod unpaid;
 mod verdicts;
 
 use std::fs::{self, File, OpenOptions, TryLockError};

@@ -21,6 +21,7 @@ pub(super) enum Purpose {
     Record,
     Verdict,
     Lead,
+    Unpaid,
 }
 
 impl Purpose {
@@ -32,6 +33,7 @@ impl Purpose {
             Self::Record => "record",
             Self::Verdict => "verdict",
             Self::Lead => "lead",
+            Self::Unpaid => "unpaid",
         }
     }
 }
