@@ -1,5 +1,5 @@
 //! What would be compared and who would read what, of any scope, for people and for programs.
-//! Pure: what is known and the new commits in, a page or plain values out.
+//! Pure: what is known, the new commits and what would be sent in, a page or plain values out.
 
 use std::collections::BTreeMap;
 
@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::diff::RepoPath;
 use crate::git::Logged;
 use crate::page::{Page, Style};
+use crate::pipeline::{Foreseen, ForeseenAgent, ForeseenLead, ForeseenRedaction};
 use crate::report::{BaseReport, NothingOwed, Report, TargetReport, UnitReport};
 use crate::units::Class;
 
@@ -18,6 +19,8 @@ const SCHEMA: u32 = 1;
 pub(crate) const MOST_COMMITS: usize = 50;
 /// How many of them a page has.
 const ON_PAGE: usize = 12;
+/// Most files that are listed below an agent.
+const MOST_FILES: usize = 20;
 
 /// A scope, explained.
 #[derive(Debug, Serialize)]
@@ -26,6 +29,12 @@ pub(crate) struct Explanation {
     scope: String,
     targets: Vec<Explained>,
     nothing: Vec<NothingOwed>,
+    /// Who would be sent what.
+    agents: Vec<ForeseenAgent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lead: Option<ForeseenLead>,
+    /// What would be cut out before.
+    redactions: Vec<ForeseenRedaction>,
     warnings: Vec<String>,
 }
 
@@ -68,8 +77,8 @@ struct ExplainedUnit {
 }
 
 impl Explanation {
-    /// Joins what is known of a scope with the new commits of each of its targets.
-    pub(crate) fn of(report: &Report, commits: Vec<Vec<Logged>>) -> Self {
+    /// Joins what is known of a scope with the new commits of each of its targets and with what would be sent.
+    pub(crate) fn of(report: &Report, commits: Vec<Vec<Logged>>, foreseen: Foreseen) -> Self {
         let commits = commits.into_iter().chain(std::iter::repeat_with(Vec::new));
         Self {
             schema: SCHEMA,
@@ -81,12 +90,15 @@ impl Explanation {
                 .map(|(target, commits)| Explained::of(target, commits))
                 .collect(),
             nothing: report.nothing.clone(),
+            agents: foreseen.agents,
+            lead: foreseen.lead,
+            redactions: foreseen.redactions,
             warnings: report.warnings.clone(),
         }
     }
 
-    /// For people at a terminal.
-    pub(crate) fn page(&self) -> Page {
+    /// For people at a terminal; long lists in full if that is wanted.
+    pub(crate) fn page(&self, in_full: bool) -> Page {
         let mut page = Page::new();
         for nothing in &self.nothing {
             page.put(Style::Strong, &nothing.name)
@@ -99,7 +111,83 @@ impl Explanation {
         for warning in &self.warnings {
             page.put(Style::Warning, "note: ").text(warning).end();
         }
+        page.append(self.sending_page(in_full));
         page
+    }
+
+    /// Who would be sent what.
+    pub(crate) fn sending_page(&self, in_full: bool) -> Page {
+        let mut page = Page::new();
+        if self.agents.is_empty() {
+            page.line(Style::Faint, "nothing would be sent to agents");
+        }
+        // What several would get is listed once.
+        let mut lists: Vec<(&[RepoPath], Vec<&ForeseenAgent>)> = Vec::new();
+        for agent in &self.agents {
+            let files = agent.files.as_slice();
+            match lists.iter_mut().find(|(known, _)| *known == files) {
+                Some((_, agents)) => agents.push(agent),
+                None => lists.push((files, vec![agent])),
+            }
+        }
+        for (files, agents) in lists {
+            for agent in agents {
+                agent.on(&mut page);
+            }
+            if files.len() > 1 {
+                list(files, in_full, &mut page);
+            }
+        }
+        if let Some(lead) = &self.lead {
+            page.put(Style::Strong, &lead.name)
+                .text(format!(
+                    " would lead, and get the findings with the code around them; sent to {}",
+                    lead.sends_to
+                ))
+                .end();
+        }
+        if !self.redactions.is_empty() {
+            let count = self.redactions.len();
+            page.line(
+                Style::Plain,
+                format!(
+                    "cut out before: {count} values; `deep-review explain --redactions` lists them"
+                ),
+            );
+        }
+        page
+    }
+}
+
+impl ForeseenAgent {
+    fn on(&self, page: &mut Page) {
+        let files = match self.files.as_slice() {
+            [one] => one.to_quoted().into_owned(),
+            many => format!("{} files", many.len()),
+        };
+        let parts = match self.parts {
+            0 | 1 => String::new(),
+            parts => format!(" in {parts} parts"),
+        };
+        page.put(Style::Strong, &self.name)
+            .text(format!(
+                " would get {files}{parts}, about {} tokens; sent to {}",
+                self.tokens, self.sends_to
+            ))
+            .end();
+    }
+}
+
+/// Files, one a line; only the first of them unless all are wanted.
+fn list(files: &[RepoPath], in_full: bool, page: &mut Page) {
+    let shown = if in_full { files.len() } else { MOST_FILES };
+    for path in files.iter().take(shown) {
+        page.line(Style::Plain, format!("  {}", path.to_quoted()));
+    }
+    let more = files.len().saturating_sub(shown);
+    if more > 0 {
+        let line = format!("  and {more} more (`-v` lists all)");
+        page.line(Style::Faint, line);
     }
 }
 

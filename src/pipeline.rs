@@ -45,7 +45,7 @@ use crate::report::{BaseReport, Positions, Report, Standing, TargetReport};
 use crate::rules::RuleLevel;
 
 pub(crate) use explained::Explained;
-pub(crate) use foreseen::Foreseen;
+pub(crate) use foreseen::{Foreseen, ForeseenAgent, ForeseenLead, ForeseenRedaction};
 pub(crate) use known::{Known, Unnamed};
 pub(crate) use proposed::Cited;
 pub(crate) use replies::Reply;

@@ -119,6 +119,11 @@ impl Ui {
         }
     }
 
+    /// True if nothing is to be left out.
+    pub(crate) fn is_verbose(&self) -> bool {
+        self.volume == Volume::Verbose
+    }
+
     /// Says how something was decided, when verbose.
     pub(crate) fn detail(&self, text: &str) {
         if self.volume == Volume::Verbose {

@@ -8,7 +8,7 @@ use crate::error::Exit;
 use crate::explanation::{Explanation, MOST_COMMITS};
 use crate::gate::OnBudget;
 use crate::page::{Page, Style};
-use crate::pipeline::{Asking, Foreseen, Scope, Session};
+use crate::pipeline::{Asking, Scope, Session};
 use crate::report;
 use crate::rules::{RuleLevel, builtin_rules};
 use crate::ui::Ui;
@@ -36,8 +36,8 @@ pub(crate) fn run(scope: &ScopeArgs, wanted: Wanted, ui: &Ui) -> Result<Exit> {
     if wanted.redactions {
         return redactions(&mut session, &scope, wanted.format, ui);
     }
-    let (targets, _) = session.owed(&scope)?;
     if wanted.config {
+        let (targets, _) = session.owed(&scope)?;
         for target in &targets {
             let (changed, _) = session.head_changes(target)?;
             let in_force = session.in_force(target, &changed)?;
@@ -45,6 +45,21 @@ pub(crate) fn run(scope: &ScopeArgs, wanted: Wanted, ui: &Ui) -> Result<Exit> {
         }
         return Ok(Exit::Pass);
     }
+    let explanation = explained(&mut session, &scope, Asking::Missing)?;
+    match wanted.format {
+        Format::Json => ui.result_bytes(&report::to_json(&explanation)?),
+        Format::Terminal => ui.result(&explanation.page(ui.is_verbose())),
+    }
+    Ok(Exit::Pass)
+}
+
+/// A scope, explained with what a review would send.
+pub(super) fn explained(
+    session: &mut Session,
+    scope: &Scope,
+    asking: Asking,
+) -> Result<Explanation> {
+    let (targets, _) = session.owed(scope)?;
     let commits = targets
         .iter()
         .map(|target| match target.head.commit() {
@@ -52,58 +67,9 @@ pub(crate) fn run(scope: &ScopeArgs, wanted: Wanted, ui: &Ui) -> Result<Exit> {
             None => Ok(Vec::new()),
         })
         .collect::<Result<Vec<_>>>()?;
-    let explanation = Explanation::of(&session.review(&scope, Asking::Nothing)?, commits);
-    match wanted.format {
-        Format::Json => ui.result_bytes(&report::to_json(&explanation)?),
-        Format::Terminal => {
-            let mut page = explanation.page();
-            page.append(foreseen_page(&session.foresee(&scope, Asking::Missing)?));
-            ui.result(&page);
-        }
-    }
-    Ok(Exit::Pass)
-}
-
-/// Who would be sent what.
-pub(super) fn foreseen_page(foreseen: &Foreseen) -> Page {
-    let mut page = Page::new();
-    if foreseen.agents.is_empty() {
-        page.line(Style::Faint, "nothing would be sent to agents");
-    }
-    for agent in &foreseen.agents {
-        let files = match agent.files.as_slice() {
-            [one] => one.to_quoted().into_owned(),
-            many => format!("{} files", many.len()),
-        };
-        let parts = match agent.parts {
-            0 | 1 => String::new(),
-            parts => format!(" in {parts} parts"),
-        };
-        page.put(Style::Strong, &agent.agent)
-            .text(format!(
-                " would get {files}{parts}, about {} tokens; sent to {}",
-                agent.tokens, agent.sends_to
-            ))
-            .end();
-    }
-    if let Some(lead) = &foreseen.lead {
-        page.put(Style::Strong, &lead.agent)
-            .text(format!(
-                " would lead, and get the findings with the code around them; sent to {}",
-                lead.sends_to
-            ))
-            .end();
-    }
-    if !foreseen.redactions.is_empty() {
-        let count = foreseen.redactions.len();
-        page.line(
-            Style::Plain,
-            format!(
-                "cut out before: {count} values; `deep-review explain --redactions` lists them"
-            ),
-        );
-    }
-    page
+    let report = session.review(scope, Asking::Nothing)?;
+    let foreseen = session.foresee(scope, asking)?;
+    Ok(Explanation::of(&report, commits, foreseen))
 }
 
 fn redactions(session: &mut Session, scope: &Scope, format: Format, ui: &Ui) -> Result<Exit> {

@@ -172,7 +172,8 @@ fn rendered(
     }
 }
 
-fn hand_over(bytes: &[u8], output: Option<&Path>, ui: &Ui) -> Result<()> {
+/// Prints bytes, or writes them to a file.
+pub(super) fn hand_over(bytes: &[u8], output: Option<&Path>, ui: &Ui) -> Result<()> {
     match output {
         None => ui.result_bytes(bytes),
         Some(path) => {

@@ -1,17 +1,17 @@
 //! `deep-review`: reviews a scope asked for by hand and prints the report.
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 
-use super::explain::foreseen_page;
+use super::explain::explained;
 use super::handed_in;
-use super::report::deliver;
+use super::report::{deliver, hand_over};
 use crate::cli::{ReportFormat, ReviewArgs};
-use crate::error::Exit;
+use crate::error::{Exit, HintExt};
 use crate::pipeline::{Asking, Reply, Scope, Session};
 use crate::progress::Unheard;
-use crate::report::Report;
+use crate::report::{self, Report};
 use crate::store::ReviewId;
-use crate::ui::{ProgressLines, Ui};
+use crate::ui::{ProgressLines, Ui, plain_text};
 
 pub(crate) fn run(arguments: &ReviewArgs, ui: &Ui) -> Result<Exit> {
     let replies = handed_in::replies(&arguments.reviews)?;
@@ -24,10 +24,7 @@ pub(crate) fn run(arguments: &ReviewArgs, ui: &Ui) -> Result<Exit> {
         Asking::Missing
     };
     if arguments.dry_run {
-        ui.result(&foreseen_page(
-            &session.foresee(&Scope::from(&arguments.scope), asking)?,
-        ));
-        return Ok(Exit::Pass);
+        return dry_run(&mut session, arguments, asking, ui);
     }
     session.listener = Box::new(ProgressLines::new(ui));
     let report = session.review_with(&Scope::from(&arguments.scope), asking, &replies)?;
@@ -52,6 +49,28 @@ pub(crate) fn run(arguments: &ReviewArgs, ui: &Ui) -> Result<Exit> {
         return Ok(Exit::Interrupted);
     }
     Ok(Exit::from(&report.verdict))
+}
+
+/// Shows what a review would send, and asks nobody.
+fn dry_run(session: &mut Session, arguments: &ReviewArgs, asking: Asking, ui: &Ui) -> Result<Exit> {
+    if !matches!(
+        arguments.format,
+        ReportFormat::Terminal | ReportFormat::Json
+    ) {
+        return Err(anyhow!("what would be sent has no such format")).hint("say `--format json`");
+    }
+    let explanation = explained(session, &Scope::from(&arguments.scope), asking)?;
+    let output = arguments.output.as_deref();
+    if arguments.format == ReportFormat::Json {
+        hand_over(&report::to_json(&explanation)?, output, ui)?;
+        return Ok(Exit::Pass);
+    }
+    let page = explanation.sending_page(ui.is_verbose());
+    match output {
+        Some(_) => hand_over(&plain_text(&page), output, ui)?,
+        None => ui.result(&page),
+    }
+    Ok(Exit::Pass)
 }
 
 /// The raw reviews of this run: as they were kept, or as they came if nothing was.

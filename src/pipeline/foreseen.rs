@@ -19,12 +19,11 @@ const FIXED_TOKENS: usize = 2_500;
 const BYTES_PER_TOKEN: usize = 4;
 
 /// What would be sent.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default)]
 pub(crate) struct Foreseen {
     /// To whom; nobody if nothing is missing or nobody is enabled.
     pub(crate) agents: Vec<ForeseenAgent>,
     /// Who would be asked to lead after them, as far as that is known before.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) lead: Option<ForeseenLead>,
     /// What would be cut out before.
     pub(crate) redactions: Vec<ForeseenRedaction>,
@@ -34,7 +33,7 @@ pub(crate) struct Foreseen {
 #[derive(Debug, Serialize)]
 pub(crate) struct ForeseenAgent {
     /// Its name.
-    pub(crate) agent: String,
+    pub(crate) name: String,
     /// Who gets the code.
     pub(crate) sends_to: String,
     /// The files, in order.
@@ -49,7 +48,7 @@ pub(crate) struct ForeseenAgent {
 #[derive(Debug, Serialize)]
 pub(crate) struct ForeseenLead {
     /// Its name.
-    pub(crate) agent: String,
+    pub(crate) name: String,
     /// Who gets the findings and the code around them.
     pub(crate) sends_to: String,
 }
@@ -106,7 +105,7 @@ impl Session {
                 let lead = self.leader(&question, &|_| true).ok().flatten();
                 foreseen.lead = lead.map(|agent| ForeseenLead {
                     sends_to: agent.receiver(),
-                    agent: agent.name,
+                    name: agent.name,
                 });
             }
             for (agent, wanted) in unread {
@@ -119,7 +118,7 @@ impl Session {
                 let parts = shards(&units, budget).map_or(0, |shards| shards.len());
                 let bytes: usize = units.iter().map(|unit| unit.patch.len()).sum();
                 foreseen.agents.push(ForeseenAgent {
-                    agent: agent.name.clone(),
+                    name: agent.name.clone(),
                     sends_to: agent.receiver(),
                     files: units.into_iter().map(|unit| unit.path).collect(),
                     parts,

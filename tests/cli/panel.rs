@@ -170,6 +170,51 @@ fn a_quorum_of_two_is_not_met_by_one() {
 }
 
 #[test]
+fn which_files_each_agent_would_get_is_told_before_anything_is_sent() {
+    let sandbox = Sandbox::new();
+    let (repo, _) = sandbox.cloned();
+    let [ann, bob] = enabled(&repo, ["ann", "bob"], "");
+    for n in 10..32 {
+        repo.write(format!("f{n}.js"), CART);
+    }
+    repo.commit("Add carts");
+    let said = repo.deep_review(["--dry-run"]).code(0);
+    let said = said
+        .prints("ann would get 22 files")
+        .prints("bob would get 22 files");
+    let said = said.prints("  f10.js\n").prints("  f29.js\n  and 2 more");
+    assert_eq!(said.stdout.matches("f10.js").count(), 1, "{said}");
+    repo.deep_review(["explain", "-v"])
+        .code(0)
+        .prints("  f30.js\n  f31.js\n")
+        .conceals("more (");
+
+    bob.does("echo 'the quota is used up' >&2; exit 1");
+    repo.deep_review([""; 0]).code(0);
+    repo.commit_file("f10.js", SHOP);
+    repo.deep_review(["--dry-run"])
+        .prints("ann would get f10.js")
+        .prints("bob would get 22 files");
+    let asked = (ann.asked().len(), bob.asked().len());
+    for words in [&["explain"][..], &["--dry-run"]] {
+        let json = ["--format", "json"];
+        let said = repo.deep_review([words, &json].concat()).code(0).json();
+        let agents = said["agents"].as_array().unwrap();
+        assert_eq!(agents.len(), 2, "{said}");
+        assert_eq!(agents[0]["name"], "ann");
+        assert_eq!(agents[0]["files"], serde_json::json!(["f10.js"]));
+        assert_eq!(agents[1]["files"].as_array().unwrap().len(), 22);
+        assert_eq!(agents[1]["sends_to"], "the program `/bin/sh`");
+        assert_eq!(agents[1]["parts"], 1);
+        assert!(agents[1]["tokens"].as_u64() > Some(2_000), "{said}");
+    }
+    repo.deep_review(["--dry-run", "--format", "sarif"])
+        .code(2)
+        .says("--format json");
+    assert_eq!((ann.asked().len(), bob.asked().len()), asked);
+}
+
+#[test]
 fn a_spent_limit_is_said_and_has_a_policy_of_its_own() {
     const LIMIT: &str = "[limits]\ntokens = 10\n";
     let sandbox = Sandbox::new();
