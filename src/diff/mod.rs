@@ -3,7 +3,7 @@
 //!
 //! - `path`: a path inside the repository, as bytes that survive JSON and the terminal
 //! - `patch`: hunks and lines of one file, `ordinal`: what tells equal-looking hunks apart
-//! - `unified`: the patch as text
+//! - `unified`: the patch as text, and which parts of it are of which side
 //! - `key`: the unit key, by which a patch is remembered
 
 mod key;
@@ -225,6 +225,15 @@ impl Change {
             Self::Modified { .. } => 'M',
         }
     }
+}
+
+/// One of the two texts that a patch is between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// The base version.
+    Old,
+    /// The head version.
+    New,
 }
 
 /// Where a line of a patch comes from.

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::ordinal::ordinals;
-use super::{Oid, Origin};
+use super::{Oid, Origin, Side};
 
 /// Lines of context around a change; Git's default.
 const CONTEXT: u32 = 3;
@@ -173,6 +173,44 @@ impl TextPatch {
         &self.old.bytes[hunk.heading.clone()]
     }
 
+    /// Which bytes of which texts a hunk's heading is: of the old one, and of the new one if it still has it.
+    pub(crate) fn heading_places(
+        &self,
+        hunk: &Hunk,
+    ) -> impl Iterator<Item = (Side, Range<usize>)> + use<> {
+        let old = hunk.heading.clone();
+        let new = self.kept(self.old.line_at(old.start)).map(|line| {
+            let start = self.new.start(line);
+            (Side::New, start..start + old.len())
+        });
+        [(Side::Old, old)].into_iter().chain(new)
+    }
+
+    /// Which bytes of which texts a line is.
+    pub(crate) fn places(
+        &self,
+        line: &Line<'_>,
+    ) -> impl Iterator<Item = (Side, Range<usize>)> + use<> {
+        let place = |side, text: &Text, number: Option<u32>| {
+            number.map(|number| (side, text.start(number - 1)..text.start(number)))
+        };
+        let old = place(Side::Old, &self.old, line.old_no);
+        let new = place(Side::New, &self.new, line.new_no);
+        old.into_iter().chain(new)
+    }
+
+    /// The line of the new text that a line of the old one still is; both zero-based.
+    fn kept(&self, old: u32) -> Option<u32> {
+        let begun = self
+            .replacements
+            .partition_point(|replaced| replaced.old.start <= old);
+        match self.replacements[..begun].last() {
+            None => Some(old),
+            Some(last) if old < last.old.end => None,
+            Some(last) => Some(last.new.end + (old - last.old.end)),
+        }
+    }
+
     /// The base version; empty if there is none or the content did not change.
     pub(crate) fn old_text(&self) -> &[u8] {
         &self.old.bytes
@@ -335,6 +373,12 @@ impl Text {
     fn start(&self, line: u32) -> usize {
         let start = self.starts.get(line as usize);
         start.map_or(self.bytes.len(), |start| *start as usize)
+    }
+
+    /// The line that a byte stands in.
+    fn line_at(&self, byte: usize) -> u32 {
+        let begun = self.starts.partition_point(|start| *start as usize <= byte);
+        u32::try_from(begun.saturating_sub(1)).expect("there are not more lines than bytes")
     }
 
     fn line(&self, line: u32) -> &[u8] {

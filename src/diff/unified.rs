@@ -3,8 +3,9 @@
 //! It shows what was read; which changes are shown is left to the caller.
 
 use std::io::{self, Write};
+use std::ops::Range;
 
-use super::{Change, Content, Entry, IdDigits, Oid, Origin, Patch, TextPatch, Unreadable};
+use super::{Change, Content, Entry, IdDigits, Oid, Origin, Patch, Side, TextPatch, Unreadable};
 
 /// How names are written; Git's `core.quotePath`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +14,26 @@ pub(crate) enum Names {
     Ascii,
     /// They stand as they are.
     AsTheyAre,
+}
+
+/// A written patch, and which parts of it are of which text.
+#[derive(Debug, Default)]
+pub(crate) struct Written {
+    /// What [`write`] writes.
+    pub(crate) text: Vec<u8>,
+    /// Its lines and headings, from top to bottom; what both sides have is there for each of them.
+    pub(crate) quoted: Vec<Quoted>,
+}
+
+/// A part of one side's text as it stands in a written patch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Quoted {
+    /// Whose text it is of.
+    pub(crate) side: Side,
+    /// Which bytes of that text it is.
+    pub(crate) of: Range<usize>,
+    /// Where the first of them stands in the patch.
+    pub(crate) at: usize,
 }
 
 /// The changes as Git prints them: a change of type is a deletion and an addition.
@@ -38,6 +59,60 @@ pub(crate) fn write(
     names: Names,
     out: &mut impl Write,
 ) -> io::Result<()> {
+    write_on(change, patch, names, &mut Unnoted(out))
+}
+
+/// The same, with a note of where each part is from.
+pub(crate) fn written(change: &Change, patch: &Patch, names: Names) -> io::Result<Written> {
+    let mut written = Written::default();
+    write_on(change, patch, names, &mut written)?;
+    Ok(written)
+}
+
+/// What a patch is written on.
+trait Sheet: Write {
+    /// Is told which bytes of a side's text are written next.
+    fn quotes(&mut self, side: Side, of: Range<usize>);
+}
+
+impl Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.text.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Sheet for Written {
+    fn quotes(&mut self, side: Side, of: Range<usize>) {
+        self.quoted.push(Quoted {
+            side,
+            of,
+            at: self.text.len(),
+        });
+    }
+}
+
+/// Writes, and forgets where it is from.
+struct Unnoted<'w, W>(&'w mut W);
+
+impl<W: Write> Write for Unnoted<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl<W: Write> Sheet for Unnoted<'_, W> {
+    fn quotes(&mut self, _: Side, _: Range<usize>) {}
+}
+
+fn write_on(change: &Change, patch: &Patch, names: Names, out: &mut impl Sheet) -> io::Result<()> {
     match change {
         Change::Modified { old, new } if change.letter() == 'T' => {
             let half = |old, new| Writer::new(old, new, None, patch, names);
@@ -86,7 +161,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn write(&self, out: &mut impl Write) -> io::Result<()> {
+    fn write(&self, out: &mut impl Sheet) -> io::Result<()> {
         out.write_all(b"diff --git ")?;
         out.write_all(&self.old_name)?;
         out.write_all(b" ")?;
@@ -159,7 +234,7 @@ impl<'a> Writer<'a> {
         out.write_all(b"\n")
     }
 
-    fn text(&self, text: &TextPatch, out: &mut impl Write) -> io::Result<()> {
+    fn text(&self, text: &TextPatch, out: &mut impl Sheet) -> io::Result<()> {
         let shown = |origin: Origin| match origin {
             Origin::Context => true,
             Origin::Removed => self.old.is_some(),
@@ -203,6 +278,9 @@ impl<'a> Writer<'a> {
             let heading = text.heading(hunk);
             if !heading.is_empty() {
                 out.write_all(b" ")?;
+                for (side, of) in text.heading_places(hunk) {
+                    out.quotes(side, of);
+                }
                 out.write_all(heading)?;
             }
             out.write_all(b"\n")?;
@@ -212,6 +290,9 @@ impl<'a> Writer<'a> {
                     Origin::Removed => b"-",
                     Origin::Added => b"+",
                 })?;
+                for (side, of) in text.places(&line) {
+                    out.quotes(side, of);
+                }
                 out.write_all(line.text)?;
                 if line.text.last() != Some(&b'\n') {
                     out.write_all(b"\n\\ No newline at end of file\n")?;
@@ -285,4 +366,63 @@ fn quoted(prefix: &[u8], path: &[u8], names: Names) -> Vec<u8> {
     }
     name.push(b'"');
     name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diff::{LineDiff, Mode, Replacement, RepoPath};
+
+    #[test]
+    fn each_line_and_heading_is_noted_with_its_place() {
+        let entry = |id: u8| Entry {
+            path: RepoPath::from("a"),
+            mode: Mode::Regular,
+            id: Oid::from_bytes(&[id; 20]).unwrap(),
+        };
+        let change = Change::Modified {
+            old: entry(1),
+            new: entry(2),
+        };
+        // The heading of the second hunk is a line that is gone, that of the third one that stays.
+        let lines = |text: &str| text.replace(' ', "\n") + "\n";
+        let old = lines("1 2 gone 4 5 6 7 8 9 10 11 12 stays 14 15 16 17 18 19 20");
+        let new = lines("1 2 4 5 6 7 8 9 10 new 12 stays 14 15 16 17 18 19");
+        let replaced = |old, new| Replacement { old, new };
+        let diff = LineDiff {
+            replacements: vec![
+                replaced(2..3, 2..2),
+                replaced(10..11, 9..10),
+                replaced(19..20, 18..18),
+            ],
+            old_tokens: (0..20).collect(),
+        };
+        let text = TextPatch::new(old.clone().into(), new.clone().into(), diff);
+        let patch = Patch {
+            content: Content::Text(text),
+            id_digits: None,
+        };
+        let written = written(&change, &patch, Names::Ascii).unwrap();
+        let mut plain = Vec::new();
+        write(&change, &patch, Names::Ascii, &mut plain).unwrap();
+        assert_eq!(written.text, plain);
+        let shown = String::from_utf8(plain).unwrap();
+        assert!(shown.contains("@@ gone\n") && shown.contains("@@ stays\n"));
+        let mut of_side = [0, 0];
+        for quoted in &written.quoted {
+            let (nth, text) = match quoted.side {
+                Side::Old => (0, &old),
+                Side::New => (1, &new),
+            };
+            of_side[nth] += 1;
+            let of = &text[quoted.of.clone()];
+            assert!(shown[quoted.at..].starts_with(of), "{of}");
+        }
+        let begins = |sign: &[char]| {
+            let lines = shown.lines().skip(4);
+            lines.filter(|line| line.starts_with(sign)).count()
+        };
+        // Two headings, one of which is in the new text too.
+        assert_eq!(of_side, [begins(&[' ', '-']) + 2, begins(&[' ', '+']) + 1]);
+    }
 }

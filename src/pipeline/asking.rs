@@ -368,9 +368,8 @@ impl Session {
         let patches = self
             .repo
             .read_patches(&changes, &limits, |_, change, patch| {
-                let mut text = Vec::new();
-                unified::write(change, patch, names, &mut text)?;
-                let redaction = redactor.redact(change.path(), &text);
+                let written = unified::written(change, patch, names)?;
+                let redaction = redactor.redact_patch(change, patch, &written);
                 Ok::<_, anyhow::Error>((redaction.text.into_owned(), redaction.marks))
             })?;
         let lines = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);

@@ -7,12 +7,14 @@
 //! - `assignments`: values of names such as password or token, by how random they are
 //! - `armour`: the lines of private keys, also of cut ones
 //! - `encoded`: the same once more under base64, hexadecimal digits or percent signs
+//! - `patches`: what the files of a patch lose, cut out of the patch
 //! - `withheld`: files that are never sent, whatever is in them
 
 mod armour;
 mod assignments;
 mod encoded;
 mod formats;
+mod patches;
 mod search;
 mod withheld;
 
@@ -27,7 +29,7 @@ use crate::diff::RepoPath;
 
 /// Part of every receipt's key: raised when what is cut out changes, because older answers were given
 /// about another text.
-pub(crate) const REDACTION: u32 = 1;
+pub(crate) const REDACTION: u32 = 2;
 
 /// How every mark begins.
 const MARK: &[u8] = b"[REDACTED:";
@@ -67,6 +69,15 @@ struct Secret {
     rule: &'static str,
 }
 
+/// What is cut out of a text, and the value that its mark stands for: another one where the text shows
+/// only a part of the secret.
+#[derive(Debug)]
+struct Cut<'v> {
+    range: Range<usize>,
+    rule: &'static str,
+    value: &'v [u8],
+}
+
 impl fmt::Debug for Redactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Redactor")
@@ -80,26 +91,36 @@ impl Redactor {
         Self { key }
     }
 
-    /// Cuts the secrets out of a text: a file, a patch, or anything else (then the path is empty).
+    /// Cuts the secrets out of a text: a file, or anything else (then the path is empty).
     /// Time and memory are linear in the text. What is redacted already stays as it is.
     pub(crate) fn redact<'t>(&self, path: &RepoPath, text: &'t [u8]) -> Redaction<'t> {
-        let mut secrets = secrets_by_line(path, text);
-        encoded::secrets(text, &mut secrets);
-        let secrets = outside(&marks_in(text), joined(secrets));
-        if secrets.is_empty() {
+        let cuts = secrets_in(path, text)
+            .into_iter()
+            .map(|Secret { range, rule }| Cut {
+                value: &text[range.clone()],
+                range,
+                rule,
+            })
+            .collect();
+        self.cut(text, cuts)
+    }
+
+    /// Puts marks in the place of what is to be cut, which is in order and without overlaps.
+    fn cut<'t>(&self, text: &'t [u8], cuts: Vec<Cut<'_>>) -> Redaction<'t> {
+        if cuts.is_empty() {
             return Redaction {
                 text: Cow::Borrowed(text),
                 marks: Vec::new(),
             };
         }
         let mut redacted = Vec::with_capacity(text.len());
-        let mut marks = Vec::with_capacity(secrets.len());
+        let mut marks = Vec::with_capacity(cuts.len());
         let (mut from, mut line) = (0, 1);
-        for Secret { range, rule } in secrets {
+        for Cut { range, rule, value } in cuts {
             let before = &text[from..range.start];
             redacted.extend_from_slice(before);
             line += memchr::memchr_iter(b'\n', before).count();
-            redacted.extend_from_slice(&self.mark(rule, &text[range.clone()]));
+            redacted.extend_from_slice(&self.mark(rule, value));
             marks.push(Mark {
                 line: u32::try_from(line).unwrap_or(u32::MAX),
                 rule,
@@ -132,6 +153,13 @@ impl Redactor {
 /// Its name alone decides.
 pub(crate) fn withheld(path: &RepoPath) -> Option<&'static str> {
     withheld::reason(path)
+}
+
+/// Everything that is a secret and not yet redacted, in order and without overlaps.
+fn secrets_in(path: &RepoPath, text: &[u8]) -> Vec<Secret> {
+    let mut secrets = secrets_by_line(path, text);
+    encoded::secrets(text, &mut secrets);
+    outside(&marks_in(text), joined(secrets))
 }
 
 /// Everything that is found without decoding anything.

