@@ -63,7 +63,7 @@ pub(super) fn explained(
     let commits = targets
         .iter()
         .map(|target| match target.head.commit() {
-            Some(tip) => session.repo.log(&tip, &target.published, MOST_COMMITS),
+            Some(tip) => session.log(&tip, &target.published, MOST_COMMITS),
             None => Ok(Vec::new()),
         })
         .collect::<Result<Vec<_>>>()?;

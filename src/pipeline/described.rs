@@ -1,14 +1,18 @@
 //! The facts of a full report that no verdict depends on: names, commits, rounds, excerpts.
 //! A fact that can't be had is left out with a warning; it fails no review.
 
+use std::borrow::Cow;
+
 use anyhow::Result;
 
 use super::Session;
 use super::read_units::Reading;
 use super::tree::Sides;
 use crate::config::Settings;
-use crate::diff::RepoPath;
+use crate::diff::{Oid, RepoPath};
+use crate::git::Logged;
 use crate::owed::{Head, Target};
+use crate::redact::Redactor;
 use crate::report::{
     CommitLine, Excerpt, RepoName, Report, RoundReport, Said, TargetReport, repo_name,
 };
@@ -39,7 +43,7 @@ impl Session {
         }
     }
 
-    fn log_of(&self, target: &Target, reading: &Reading) -> Result<Vec<CommitLine>> {
+    fn log_of(&mut self, target: &Target, reading: &Reading) -> Result<Vec<CommitLine>> {
         let Head::Commit(head) = target.head else {
             return Ok(Vec::new());
         };
@@ -47,13 +51,34 @@ impl Session {
             return Ok(Vec::new());
         }
         let limit = LISTED_COMMITS.min(reading.commits.len());
-        let log = self.repo.log(&head, &target.published, limit)?;
-        let line = |logged: crate::git::Logged| CommitLine {
+        let log = self.log(&head, &target.published, limit)?;
+        let line = |logged: Logged| CommitLine {
             id: logged.id.to_string(),
             author: logged.author,
             subject: logged.subject,
         };
         Ok(log.into_iter().map(line).collect())
+    }
+
+    /// What [`crate::git::Repo::log`] has of commits, without the secrets in their words: these go into
+    /// reports, into the store and to the terminal.
+    pub(crate) fn log(&mut self, tip: &Oid, hidden: &[Oid], most: usize) -> Result<Vec<Logged>> {
+        let mut log = self.repo.log(tip, hidden, most)?;
+        for commit in &mut log {
+            self.cut_secrets(&mut commit.author)?;
+            self.cut_secrets(&mut commit.subject)?;
+        }
+        Ok(log)
+    }
+
+    /// Cuts the secrets out of a text that is not from a file.
+    pub(super) fn cut_secrets(&mut self, text: &mut String) -> Result<()> {
+        // Most texts have none, and need no key: whoever only looks creates nothing.
+        if let Cow::Owned(_) = Redactor::new([0; 32]).redact_text(text) {
+            let redactor = Redactor::new(self.store.redaction_key()?);
+            *text = redactor.redact_text(text).into_owned();
+        }
+        Ok(())
     }
 
     fn add_excerpts(

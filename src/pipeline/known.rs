@@ -26,7 +26,7 @@ pub(crate) struct LastChange {
     pub(crate) before: bool,
     /// The commit.
     pub(crate) commit: Oid,
-    /// What it says it does; any text.
+    /// What it says it does; any text, without secrets.
     pub(crate) subject: String,
 }
 
@@ -106,7 +106,7 @@ impl Session {
 
     /// Who last changed the first line that a finding names, in the newest stored review that has
     /// it; `None` if it names no line, or was raised about what was not committed.
-    pub(crate) fn last_change(&self, finding: &Finding) -> Result<Option<LastChange>> {
+    pub(crate) fn last_change(&mut self, finding: &Finding) -> Result<Option<LastChange>> {
         let Some(location) = finding.locations.first() else {
             return Ok(None);
         };
@@ -132,7 +132,7 @@ impl Session {
             end: lines.start,
         };
         let blamed = self.repo.blame(&commit, &location.path, first, PATIENCE)?;
-        let Some(blamed) = blamed.into_iter().next() else {
+        let Some(mut blamed) = blamed.into_iter().next() else {
             return Ok(None);
         };
         let base = target.base.commit.as_deref().and_then(Oid::from_hex);
@@ -140,6 +140,7 @@ impl Session {
             Some(base) => self.repo.merge_base(&base, &blamed.commit)? == Some(blamed.commit),
             None => false,
         };
+        self.cut_secrets(&mut blamed.subject)?;
         Ok(Some(LastChange {
             before,
             commit: blamed.commit,

@@ -2,9 +2,11 @@
 
 use serde_json::{Value, json};
 
+use crate::support::agents::has;
 use crate::support::call::Said;
-use crate::support::sandbox::{FLAWED, Repo, SOUND, Sandbox, write};
+use crate::support::sandbox::{FLAWED, Repo, SOUND, Sandbox, id_of, write};
 use crate::support::schema::violations;
+use crate::support::token;
 
 pub(crate) const LOCK: &str = "\
 package cache
@@ -502,4 +504,39 @@ fn no_secret_is_shown_with_the_code_around_a_finding() {
             .code(0)
             .conceals(&token);
     }
+}
+
+#[test]
+fn no_report_has_the_secrets_of_commit_messages() {
+    let sandbox = Sandbox::new();
+    let (repo, _) = sandbox.cloned();
+    repo.write("cart.js", FLAWED);
+    repo.git(["add", "-A"]);
+    let (secret, author) = (token::amazon(1), token::amazon(2));
+    let message = format!("use {secret} here");
+    let author_line = format!("--author={author} <ana@example.org>");
+    repo.git(["commit", "-q", "--no-verify", &author_line, "-m", &message]);
+    repo.deep_review([""; 0]).code(1);
+    let id = id_of(&repo.findings()[0]);
+    let mark = "REDACTED:aws-access-key:";
+    for words in [
+        &["report"][..],
+        &["report", "--format", "markdown"],
+        &["report", "--format", "json"],
+        &["report", "--format", "sarif"],
+        &["explain"],
+        &["explain", "--format", "json"],
+        &["findings", "show", &id],
+        &["--format", "json"],
+    ] {
+        let said = repo.deep_review(words).conceals(&secret).conceals(&author);
+        let has_no_commits = matches!(words, ["report"] | [_, _, "sarif"]);
+        assert!(has_no_commits || said.stdout.contains(mark), "{said}");
+    }
+    assert!(!has(&repo.store(""), &secret) && !has(&repo.store(""), &author));
+    // The same value has the same mark everywhere.
+    let report = repo.review();
+    let subject = &report["targets"][0]["log"][0]["subject"];
+    let explained = repo.deep_review(["explain", "--format", "json"]).json();
+    assert_eq!(&explained["targets"][0]["commits"][0]["subject"], subject);
 }
