@@ -70,6 +70,7 @@ pub(crate) fn unit_key(change: &Change, patch: &Patch) -> UnitKey {
         Content::Binary => list.ids(b"binary", change),
         Content::Unreadable(Unreadable::Missing(_)) => list.ids(b"missing", change),
         Content::Unreadable(Unreadable::Damaged(_)) => list.ids(b"damaged", change),
+        Content::Unreadable(Unreadable::Unread(_)) => list.ids(b"unread", change),
         Content::Unreadable(Unreadable::TooLarge { .. }) => list.ids(b"too large", change),
     }
     UnitKey(*list.0.finalize().as_bytes())
@@ -290,6 +291,7 @@ mod tests {
             key(change(1, 2), Content::Text(TextPatch::default())),
             unreadable(Unreadable::Missing(id)),
             unreadable(Unreadable::Damaged(id)),
+            unreadable(Unreadable::Unread("gone".into())),
             unreadable(Unreadable::TooLarge { bytes: 2, limit: 1 }),
         ];
         let distinct: std::collections::BTreeSet<_> = keys.iter().collect();

@@ -2,6 +2,7 @@
 //! Reading the two texts and comparing their lines is left to `git`; nothing here does I/O.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::ordinal::ordinals;
 use super::{Oid, Origin, Side};
@@ -54,6 +55,9 @@ pub(crate) enum Unreadable {
     /// The object does not decode, is of another kind, or its content does not fit its id.
     #[error("object {0} is damaged")]
     Damaged(Oid),
+    /// A file of the work tree, or a submodule's commit, could not be read, for this reason.
+    #[error("{0}")]
+    Unread(Arc<str>),
     /// A text over the limit.
     #[error("{bytes} bytes of text, over `review.max_file_size` ({limit})")]
     TooLarge {

@@ -200,6 +200,7 @@ impl<'a> Writer<'a> {
             Content::Unreadable(why) => match why {
                 Unreadable::Missing(id) => writeln!(out, "Unreadable: object {id} is missing"),
                 Unreadable::Damaged(id) => writeln!(out, "Unreadable: object {id} is damaged"),
+                Unreadable::Unread(why) => writeln!(out, "Unreadable: {why}"),
                 Unreadable::TooLarge { bytes, limit } => {
                     writeln!(out, "Unreadable: {bytes} bytes, the limit is {limit}")
                 }

@@ -25,7 +25,7 @@ pub(crate) enum Contents<'c> {
     TooLarge(u64),
     /// The object is not here, or the file is a submodule, whose commit is elsewhere.
     Missing,
-    /// The object can't be decoded, or has another content than its id says.
+    /// The object can't be decoded or read, or has another content than its id says.
     Damaged,
 }
 
@@ -60,7 +60,7 @@ impl Repo {
                         Ok(None) => Contents::Bytes(buffer),
                         Ok(Some(size)) => Contents::TooLarge(size),
                         Err(ObjectFault::Missing(_)) => Contents::Missing,
-                        Err(ObjectFault::Damaged(_)) => Contents::Damaged,
+                        Err(ObjectFault::Damaged(_) | ObjectFault::Unread(_)) => Contents::Damaged,
                     };
                     take(entry, contents)
                 };

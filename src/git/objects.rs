@@ -11,11 +11,11 @@ use gix::odb::store::RefreshMode;
 use crate::diff::{Oid, Unreadable};
 
 use super::bases::Bases;
-use super::files::FileBlob;
+use super::files::{FileBlob, FileContent, Reason};
 use super::packs::{Packs, Unpacking};
 
 /// Why an object cannot be had.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(in crate::git) enum ObjectFault {
     /// The database has nothing of this id.
     #[error("object {0} is missing")]
@@ -23,6 +23,9 @@ pub(in crate::git) enum ObjectFault {
     /// It does not decode, is of another kind, or its content gives another id.
     #[error("object {0} is damaged")]
     Damaged(Oid),
+    /// A file of the work tree that would be this object could not be read.
+    #[error("{0}")]
+    Unread(Reason),
 }
 
 impl From<ObjectFault> for Unreadable {
@@ -30,6 +33,7 @@ impl From<ObjectFault> for Unreadable {
         match fault {
             ObjectFault::Missing(id) => Self::Missing(id),
             ObjectFault::Damaged(id) => Self::Damaged(id),
+            ObjectFault::Unread(why) => Self::Unread(why),
         }
     }
 }
@@ -106,7 +110,9 @@ impl Objects {
         buffer: &mut Vec<u8>,
     ) -> Result<(), ObjectFault> {
         let wanted = self.known(id)?;
-        if let Some(file) = self.files.get(id).filter(|_| kind == Kind::Blob) {
+        if kind == Kind::Blob
+            && let Some(file) = self.file(id)?
+        {
             *buffer = file.read().ok_or(ObjectFault::Damaged(*id))?;
             return self.check(&wanted, kind, buffer);
         }
@@ -141,9 +147,19 @@ impl Objects {
 
     /// The size in bytes of an object, from its header alone.
     pub(in crate::git) fn size(&self, id: &Oid) -> Result<u64, ObjectFault> {
-        match self.files.get(id) {
+        match self.file(id)? {
             Some(file) => Ok(file.size()),
             None => Ok(self.header(id)?.1),
+        }
+    }
+
+    /// The file of the work tree that has the content of this id, if one does; why not, if it is the
+    /// id of one that could not be read.
+    pub(in crate::git) fn file(&self, id: &Oid) -> Result<Option<&FileContent>, ObjectFault> {
+        match self.files.get(id) {
+            Some(FileBlob::Content(file)) => Ok(Some(file)),
+            Some(FileBlob::Unread(why)) => Err(ObjectFault::Unread(Arc::clone(why))),
+            None => Ok(None),
         }
     }
 

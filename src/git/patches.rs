@@ -291,6 +291,7 @@ impl<'l> Reader<'l> {
 
     fn side(&self, entry: &Entry) -> Result<Side, ObjectFault> {
         if entry.mode == Mode::Submodule {
+            self.objects.file(&entry.id)?;
             return Ok(Side::Text(
                 format!("Subproject commit {}\n", entry.id).into_bytes(),
             ));

@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fmt::Display;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -12,7 +14,7 @@ use gix::index::fs::Metadata;
 use crate::diff::{Entry, Mode, Oid, RepoPath};
 
 use super::eol::{LineEnds, without_carriage_returns};
-use super::files::{FileBlob, content, large_id, target};
+use super::files::{FileBlob, FileContent, Reason, content, large_id, says_absent, target};
 use super::index::{Entries, Index};
 use super::index_format::IndexEntry;
 use super::objects::{Objects, plain};
@@ -27,15 +29,32 @@ pub(in crate::git) struct Difference {
     pub(in crate::git) path: RepoPath,
     /// What the index has; `None` if it is not there.
     pub(in crate::git) indexed: Option<Entry>,
-    /// What the file has; `None` if it is not there.
+    /// What the file has; `None` if it is not there. One that can't be read is there.
     pub(in crate::git) now: Option<Now>,
 }
 
 /// What stands at a path on disk.
 pub(in crate::git) struct Now {
     pub(in crate::git) entry: Entry,
-    /// `None` for a submodule.
+    /// `None` for a submodule whose commit is known.
     pub(in crate::git) file: Option<FileBlob>,
+}
+
+impl Now {
+    /// What can't be read, under an id that no content has.
+    fn unread(path: &RepoPath, mode: Mode, why: Reason, hash: gix::hash::Kind) -> Self {
+        // Ids of blobs are made in another way, so none is met by accident.
+        let id = gix::objs::compute_hash(hash, gix::objs::Kind::Tag, path.as_bytes());
+        let id = id.unwrap_or_else(|_| hash.null());
+        Self {
+            entry: Entry {
+                path: path.clone(),
+                mode,
+                id: plain(&id),
+            },
+            file: Some(FileBlob::Unread(why)),
+        }
+    }
 }
 
 /// Settings that say when a file counts as changed.
@@ -74,8 +93,8 @@ pub(in crate::git) struct Scan<'a> {
     rules: Rules,
     index: &'a Index,
     entries: Entries<'a>,
-    /// Whether a path is a directory that is reached without a symlink.
-    directories: HashMap<Vec<u8>, bool>,
+    /// Whether a path is a directory that is reached without a symlink, or why that can't be told.
+    directories: HashMap<Vec<u8>, Result<bool, Reason>>,
     line_ends: LineEnds,
     objects: Objects,
 }
@@ -101,9 +120,14 @@ impl<'a> Scan<'a> {
 
     /// A path that the index does not have, as it would be stored; `None` if it could not be.
     pub(in crate::git) fn untracked(&mut self, path: RepoPath) -> Option<Difference> {
-        let place = self.place(path.as_bytes())?;
-        let metadata = Metadata::from_path_no_follow(&place).ok()?;
-        let now = self.read(&path, place, &metadata, None)?;
+        let now = self.standing(path.as_bytes()).and_then(|standing| {
+            let storable = |metadata: &Metadata| metadata.is_file() || metadata.is_symlink();
+            match standing.filter(|(_, metadata)| storable(metadata)) {
+                Some((place, metadata)) => self.read(&path, place, &metadata, None),
+                None => Ok(None),
+            }
+        });
+        let now = self.or_unread(&path, Mode::Regular, now)?;
         Some(Difference {
             path,
             indexed: None,
@@ -138,9 +162,7 @@ impl<'a> Scan<'a> {
         let is_compared = self.rules.left_out
             && !entry.flags.contains(Flags::ASSUME_VALID)
             && entry.is_masked()
-            && self
-                .place(entry.path)
-                .is_some_and(|place| std::fs::symlink_metadata(place).is_ok());
+            && !matches!(self.standing(entry.path), Ok(None));
         entry.is_masked() && !is_compared
     }
 
@@ -158,19 +180,18 @@ impl<'a> Scan<'a> {
             })
             .filter(|_| !intent)
         };
-        let place = self.place(bytes);
-        let metadata = place
-            .as_ref()
-            .and_then(|place| Metadata::from_path_no_follow(place).ok());
-        let now = match (place, metadata) {
-            (Some(place), Some(metadata)) => {
+        let now = match self.standing(bytes) {
+            Ok(Some((place, metadata))) => {
                 if !intent && self.unchanged_by_stat(entry, &metadata) {
                     return None;
                 }
                 self.read(&RepoPath::new(bytes), place, &metadata, indexed().as_ref())
             }
-            _ => None,
+            Ok(None) => Ok(None),
+            Err(why) => Err(why),
         };
+        let mode = kind(entry.mode.bits()).unwrap_or(Mode::Regular);
+        let now = self.or_unread(&RepoPath::new(bytes), mode, now);
         let indexed = indexed();
         let same = indexed.as_ref() == now.as_ref().map(|now| &now.entry);
         (!same).then(|| Difference {
@@ -197,41 +218,73 @@ impl<'a> Scan<'a> {
             && Stat::from_fs(metadata).is_ok_and(|stat| entry.stat.matches(&stat, self.rules.stat))
     }
 
+    /// What stands at a path, and where; `None` if nothing. An error says why that can't be told.
+    fn standing(&mut self, path: &[u8]) -> Result<Option<(PathBuf, Metadata)>, Reason> {
+        let Some(place) = self.place(path)? else {
+            return Ok(None);
+        };
+        match Metadata::from_path_no_follow(&place) {
+            Ok(metadata) => Ok(Some((place, metadata))),
+            Err(error) if says_absent(&error) => Ok(None),
+            Err(error) => Err(cannot("be looked at", &error)),
+        }
+    }
+
     /// Where a path of the index stands on disk; `None` if a directory above it is not there or is
     /// a symlink, which Git never follows, or if the path leads out of the work tree or into `.git`.
-    fn place(&mut self, path: &[u8]) -> Option<PathBuf> {
+    fn place(&mut self, path: &[u8]) -> Result<Option<PathBuf>, Reason> {
         let leads_elsewhere =
             |part: &[u8]| matches!(part, b"" | b"." | b"..") || part.eq_ignore_ascii_case(b".git");
         let parts = || path.split(|byte| *byte == b'/');
         if parts().any(leads_elsewhere) || parts().count() > DEEPEST {
-            return None;
+            return Ok(None);
         }
-        self.is_directory(parent(path))
-            .then(|| self.root.join(native_path(path)))
+        if !self.is_directory(parent(path))? {
+            return Ok(None);
+        }
+        Ok(native_path(path).map(|native| self.root.join(native)))
     }
 
-    fn is_directory(&mut self, path: &[u8]) -> bool {
+    fn is_directory(&mut self, path: &[u8]) -> Result<bool, Reason> {
         if path.is_empty() {
-            return true;
+            return Ok(true);
         }
         if let Some(known) = self.directories.get(path) {
-            return *known;
+            return known.clone();
         }
-        let is = self.is_directory(parent(path))
-            && std::fs::symlink_metadata(self.root.join(native_path(path)))
-                .is_ok_and(|metadata| metadata.is_dir());
-        self.directories.insert(path.to_vec(), is);
+        let is = self.is_directory(parent(path)).and_then(|below| {
+            let Some(native) = native_path(path).filter(|_| below) else {
+                return Ok(false);
+            };
+            match std::fs::symlink_metadata(self.root.join(native)) {
+                Ok(metadata) => Ok(metadata.is_dir()),
+                Err(error) if says_absent(&error) => Ok(false),
+                Err(error) => Err(cannot("be looked at", &error)),
+            }
+        });
+        self.directories.insert(path.to_vec(), is.clone());
         is
     }
 
-    /// What a file would be stored as; `None` if it could not be stored, or read.
+    /// What stands at a path, if anything, also where it could not be read.
+    fn or_unread(
+        &self,
+        path: &RepoPath,
+        mode: Mode,
+        now: Result<Option<Now>, Reason>,
+    ) -> Option<Now> {
+        now.unwrap_or_else(|why| Some(Now::unread(path, mode, why, self.rules.hash)))
+    }
+
+    /// What a file would be stored as; `None` for a directory, or if the file has just gone. An error
+    /// says why it can't be read.
     fn read(
         &mut self,
         path: &RepoPath,
         place: PathBuf,
         metadata: &Metadata,
         indexed: Option<&Entry>,
-    ) -> Option<Now> {
+    ) -> Result<Option<Now>, Reason> {
         let entry = |mode, id| Entry {
             path: path.clone(),
             mode,
@@ -239,17 +292,17 @@ impl<'a> Scan<'a> {
         };
         if metadata.is_dir() {
             let submodule = indexed.filter(|indexed| indexed.mode == Mode::Submodule);
-            let id = submodule_head(&place).or(submodule.map(|indexed| indexed.id))?;
-            return Some(Now {
+            let id = submodule_head(&place).or(submodule.map(|indexed| indexed.id));
+            return Ok(id.map(|id| Now {
                 entry: entry(Mode::Submodule, id),
                 file: None,
-            });
+            }));
         }
         let known = indexed.map(|indexed| indexed.mode);
         let mode = if metadata.is_symlink() {
             Mode::Symlink
         } else if !metadata.is_file() {
-            return None;
+            return Err("a pipe, a socket or a device can't be read as a file".into());
         } else if !self.rules.symlinks && known == Some(Mode::Symlink) {
             Mode::Symlink
         } else if !self.rules.executables {
@@ -261,21 +314,26 @@ impl<'a> Scan<'a> {
         };
         let symlink = metadata.is_symlink();
         if metadata.is_file() && metadata.len() > STREAMED {
-            let (id, stored_bytes) = large_id(&place, self.rules.hash)?;
-            return Some(Now {
+            let Some((id, stored_bytes)) = unless_gone(large_id(&place, self.rules.hash))? else {
+                return Ok(None);
+            };
+            return Ok(Some(Now {
                 entry: entry(mode, id),
-                file: Some(FileBlob {
+                file: Some(FileBlob::Content(FileContent {
                     path: place,
                     symlink,
                     convert: false,
                     stored_bytes,
-                }),
-            });
+                })),
+            }));
         }
-        let mut stored = if symlink {
-            target(&place)?
+        let stored = if symlink {
+            target(&place)
         } else {
-            content(&place)?
+            content(&place)
+        };
+        let Some(mut stored) = unless_gone(stored)? else {
+            return Ok(None);
         };
         let blob = indexed
             .filter(|indexed| indexed.mode.is_file())
@@ -284,17 +342,33 @@ impl<'a> Scan<'a> {
         if convert {
             stored = without_carriage_returns(&stored);
         }
-        let id = gix::objs::compute_hash(self.rules.hash, gix::objs::Kind::Blob, &stored).ok()?;
-        Some(Now {
+        let id = gix::objs::compute_hash(self.rules.hash, gix::objs::Kind::Blob, &stored)
+            .map_err(|error| cannot("be hashed", &error))?;
+        Ok(Some(Now {
             entry: entry(mode, plain(&id)),
-            file: Some(FileBlob {
+            file: Some(FileBlob::Content(FileContent {
                 path: place,
                 symlink,
                 convert,
                 stored_bytes: stored.len() as u64,
-            }),
-        })
+            })),
+        }))
     }
+}
+
+/// What was read; `None` if the file went away meanwhile.
+fn unless_gone<T>(read: io::Result<T>) -> Result<Option<T>, Reason> {
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(error) if says_absent(&error) => Ok(None),
+        Err(error) => Err(cannot("be read", &error)),
+    }
+}
+
+fn cannot(what: &str, error: &dyn Display) -> Reason {
+    let why = format!("it can't {what}: {error}");
+    // It becomes a line of a patch, and may name paths.
+    why.replace(char::is_control, " ").into()
 }
 
 /// The directory of a path; empty at the top.
@@ -303,11 +377,10 @@ fn parent(path: &[u8]) -> &[u8] {
     &path[..slash.unwrap_or(0)]
 }
 
-/// The path as the operating system takes it.
-pub(in crate::git) fn native_path(path: &[u8]) -> PathBuf {
+/// The path as the operating system takes it; `None` if nothing can have it here.
+pub(in crate::git) fn native_path(path: &[u8]) -> Option<PathBuf> {
     let path: &gix::bstr::BStr = path.into();
-    // A path that this system can't have is not there: nothing has a name with a zero byte.
-    gix::path::from_bstr(path).map_or_else(|_| PathBuf::from("\0"), Cow::into_owned)
+    gix::path::from_bstr(path).ok().map(Cow::into_owned)
 }
 
 /// The commit that a repository in a directory stands on; its settings are not used.

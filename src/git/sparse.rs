@@ -10,6 +10,7 @@ use gix::index::State;
 use gix::index::entry::{Flags, Mode as IndexMode, Stat};
 
 use super::Repo;
+use super::files::says_absent;
 use super::index::Index;
 use super::index_file::index_mode;
 use super::objects::{native, plain};
@@ -29,11 +30,20 @@ impl Repo {
     /// all the same; else as it is.
     pub(in crate::git) fn with_left_out_files(&self, root: &Path, index: Index) -> Result<Index> {
         let left_out = |at: usize| index.path(at).strip_suffix(b"/");
+        if !self.compares_left_out_files() {
+            return Ok(index);
+        }
+        // One that can't be looked at may stand there: its files are then found to be unreadable.
         let stands = |directory: &[u8]| {
-            std::fs::symlink_metadata(root.join(native_path(directory)))
-                .is_ok_and(|metadata| metadata.is_dir())
+            let Some(place) = native_path(directory) else {
+                return false;
+            };
+            match std::fs::symlink_metadata(root.join(place)) {
+                Ok(metadata) => metadata.is_dir(),
+                Err(error) => !says_absent(&error),
+            }
         };
-        if !self.compares_left_out_files() || !(0..index.len()).filter_map(left_out).any(stands) {
+        if !(0..index.len()).filter_map(left_out).any(stands) {
             return Ok(index);
         }
         let decoded = match index.decoded() {

@@ -14,8 +14,10 @@ use gix::index::entry::{Flags, Mode as IndexMode, Stage, Stat};
 use gix::worktree::stack::state::ignore::Source;
 
 use crate::diff::{Oid, RepoPath};
+use crate::error::HintExt;
 
 use super::Repo;
+use super::files::says_absent;
 use super::index::{Entries, Index};
 use super::objects::native;
 
@@ -93,7 +95,11 @@ struct Untracked(Vec<RepoPath>);
 
 impl Delegate for Untracked {
     fn emit(&mut self, entry: gix::dir::EntryRef<'_>, _: Option<Status>) -> Action {
-        let storable = matches!(entry.disk_kind, Some(DiskKind::File | DiskKind::Symlink));
+        // What couldn't be looked at is left to whoever reads it.
+        let storable = matches!(
+            entry.disk_kind,
+            None | Some(DiskKind::File | DiskKind::Symlink)
+        );
         if entry.status == Status::Untracked && storable {
             self.0
                 .push(RepoPath::new(entry.rela_path.as_ref().to_vec()));
@@ -138,9 +144,10 @@ impl Walk<'_> {
     /// Looks at all that stands in a directory; the range has the entries of the index below it.
     fn directory(&mut self, tracked: Range<usize>) -> Result<()> {
         let failed = |walk: &Self| format!("cannot list the files in `{}`", walk.place.display());
-        let entries = read_dir(&self.place).with_context(|| failed(self))?;
-        for entry in entries {
-            let entry = entry.with_context(|| failed(self))?;
+        let hint = "make it readable, or review without untracked files";
+        let entries = read_dir(&self.place).with_context(|| failed(self));
+        for entry in entries.hint(hint)? {
+            let entry = entry.with_context(|| failed(self)).hint(hint)?;
             let name = entry.file_name();
             if name == ".git" {
                 continue;
@@ -157,8 +164,13 @@ impl Walk<'_> {
         let (index, path) = (self.index, self.path.as_slice());
         let at = index.end_of(near.clone(), |other| other < path);
         let is_tracked = at < near.end && index.path(at) == path;
-        // Git passes over what it can't look at, too.
-        let kind = entry.file_type().ok();
+        let kind = match entry.file_type() {
+            Err(error) if !says_absent(&error) => {
+                let place = entry.path();
+                return Err(error).with_context(|| format!("cannot look at `{}`", place.display()));
+            }
+            kind => kind.ok(),
+        };
         if !kind.is_some_and(|kind| kind.is_dir()) {
             let is_storable = kind.is_some_and(|kind| kind.is_file() || kind.is_symlink());
             if is_storable && !is_tracked && !self.is_ignored(IndexMode::FILE)? {

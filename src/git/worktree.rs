@@ -26,7 +26,7 @@ const LOOKING: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Worktree {
     /// What committing everything would change, sorted by path, renames found. Ids of new contents
-    /// are those that they would have; this [`Repo`] reads them from the files.
+    /// are those that they would have; this [`Repo`] reads them from the files, or says why it can't.
     pub(crate) changes: Vec<Change>,
     /// Paths with an unresolved conflict; they are in no change.
     pub(crate) unmerged: Vec<RepoPath>,
@@ -156,7 +156,7 @@ impl Repo {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diff::unified;
+    use crate::diff::{Content, unified};
     use crate::git::ReadLimits;
     use crate::git::fixture::Fixture;
 
@@ -445,9 +445,138 @@ mod tests {
         fixture.write("d1/1", "EDITED\n");
         let unreadable =
             repo.read_patches(&found.changes, &ReadLimits::default(), |_, _, patch| {
-                matches!(patch.content, crate::diff::Content::Unreadable(_))
+                matches!(patch.content, Content::Unreadable(_))
             });
         assert_eq!(unreadable.unwrap(), [true]);
+    }
+
+    /// The paths whose content can't be read, each with the letter of its change, and why.
+    fn unread(fixture: &Fixture, untracked: bool) -> Vec<(String, String)> {
+        let repo = fixture.repo();
+        let changes = repo.worktree(untracked).unwrap().changes;
+        let found = repo.read_patches(&changes, &ReadLimits::default(), |_, change, patch| {
+            let Content::Unreadable(why) = &patch.content else {
+                return None;
+            };
+            let path = change.path().to_str_lossy();
+            Some((format!("{} {path}", change.letter()), why.to_string()))
+        });
+        found.unwrap().into_iter().flatten().collect()
+    }
+
+    fn named(unread: &[(String, String)]) -> Vec<&str> {
+        unread.iter().map(|(path, _)| path.as_str()).collect()
+    }
+
+    #[cfg(unix)]
+    fn put_fifo(place: &Path) {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+        mknodat(CWD, place, FileType::Fifo, Mode::RWXU, 0).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_is_unreadable_and_not_deleted() {
+        let fixture = files();
+        for path in ["d1/1", "top", "d3/3"] {
+            remove(&fixture, path);
+        }
+        put_fifo(&fixture.root().join("d1/1"));
+        put_fifo(&fixture.root().join("untracked"));
+        let top = fixture.root().join("top");
+        let _socket = std::os::unix::net::UnixListener::bind(top).unwrap();
+        for untracked in [false, true] {
+            let found = unread(&fixture, untracked);
+            assert_eq!(named(&found), ["M d1/1", "M top"], "{untracked}");
+            assert!(found[0].1.contains("a pipe"), "{found:?}");
+        }
+        let patch = ours(&fixture.repo(), false);
+        assert_eq!(patch.matches("deleted file").count(), 1, "only d3/3");
+
+        // One that comes to stand there after the comparison is not waited for.
+        let fixture = files();
+        fixture.write("top", "edited\n");
+        let repo = fixture.repo();
+        let changes = repo.worktree(false).unwrap().changes;
+        remove(&fixture, "top");
+        put_fifo(&fixture.root().join("top"));
+        let found = repo.read_patches(&changes, &ReadLimits::default(), |_, _, patch| {
+            matches!(patch.content, Content::Unreadable(_))
+        });
+        assert_eq!(found.unwrap(), [true]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_can_t_be_looked_at_is_unreadable_and_not_deleted() {
+        let fixture = files();
+        let blob = fixture.id("HEAD:top");
+        // No file system has such a name, so nobody can tell, whoever runs this test.
+        let long = "x".repeat(300);
+        for path in [long.clone(), format!("d1/{long}/below")] {
+            let entry = format!("100755,{blob},{path}");
+            fixture.git(&["update-index", "--add", "--cacheinfo", &entry]);
+        }
+        let found = unread(&fixture, true);
+        assert_eq!(
+            named(&found),
+            [format!("A d1/{long}/below"), format!("A {long}")]
+        );
+        assert!(found[0].1.starts_with("it can't be looked at: "));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_may_not_be_read_is_unreadable_and_not_deleted() {
+        use std::io::Write;
+        use std::os::unix::fs::PermissionsExt;
+        let fixture = files();
+        let allow = |path: &str, mode: u32| {
+            let place = fixture.root().join(path);
+            std::fs::set_permissions(place, PermissionsExt::from_mode(mode)).unwrap();
+        };
+        allow("top", 0);
+        if std::fs::File::open(fixture.root().join("top")).is_ok() {
+            // Past the harness, which keeps what tests that pass print to itself.
+            let line = b"skipped: 1 test needs a user who may not read everything\n";
+            std::io::stderr().write_all(line).unwrap();
+            return;
+        }
+        assert_eq!(named(&unread(&fixture, false)), ["M top"]);
+        fixture.write("new", "new\n");
+        allow("new", 0);
+        assert_eq!(named(&unread(&fixture, true)), ["A new", "M top"]);
+        fixture.git(&["update-index", "--assume-unchanged", "top"]);
+        let masked = fixture.repo().worktree(false).unwrap().masked;
+        let expected = Masked {
+            marked: 1,
+            edited: 1,
+        };
+        assert_eq!(masked, expected, "nobody can tell that it is the same");
+
+        fixture.write("d1/new", "new\n");
+        let failed = |says: &str| {
+            let error = format!("{:#}", fixture.repo().worktree(true).unwrap_err());
+            assert!(error.contains(says) && error.contains("denied"), "{error}");
+        };
+        // Its files can be listed, but not looked at.
+        allow("d1", 0o400);
+        let found = unread(&fixture, false);
+        let below = found.iter().filter(|(path, _)| path.starts_with("M d1/"));
+        assert_eq!(below.count(), 8, "{found:?}");
+        failed("cannot tell whether");
+        // And the other way round.
+        allow("d1", 0o100);
+        assert_eq!(named(&unread(&fixture, false)), [""; 0]);
+        failed("cannot list the files");
+        allow("d1", 0o700);
+
+        fixture.git(&["sparse-checkout", "set", "--cone", "--sparse-index", "d0"]);
+        fixture.write("d2/2", "edited\n");
+        allow("d2", 0);
+        let found = unread(&fixture, false);
+        assert!(named(&found).contains(&"M d2/2"), "{found:?}");
+        allow("d2", 0o700);
     }
 
     #[test]

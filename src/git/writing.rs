@@ -124,7 +124,8 @@ impl Repo {
     }
 
     /// Writes the tree that a base tree becomes by these changes, with the contents of the changed
-    /// files as this repository reads them, and gives its id.
+    /// files as this repository reads them, and gives its id. Where a file could not be read when the
+    /// files were compared, what the base has stays.
     pub(crate) fn write_changed_tree(
         &self,
         base: &Oid,
@@ -133,12 +134,17 @@ impl Repo {
     ) -> Result<Oid> {
         let objects = self.objects();
         let mut edits = Edits::default();
+        let could_be_read = |change: &&Change| {
+            let new = change.new();
+            new.is_none_or(|new| objects.file(&new.id).is_ok())
+        };
+        let changes: Vec<&Change> = changes.iter().filter(could_be_read).collect();
         // What goes away makes room for what comes, so it is told first.
-        for old in changes.iter().filter_map(Change::old) {
+        for old in changes.iter().filter_map(|change| change.old()) {
             edits.put(old.path.as_bytes(), None)?;
         }
         let mut content = Vec::new();
-        for new in changes.iter().filter_map(Change::new) {
+        for new in changes.iter().filter_map(|change| change.new()) {
             edits.put(new.path.as_bytes(), Some(new))?;
             if new.mode != Mode::Submodule {
                 objects
@@ -380,6 +386,30 @@ mod tests {
         let changes = repo.staged().unwrap().changes;
         let nothing = repo.write_changed_tree(&tree, &changes, &writer).unwrap();
         assert_eq!(nothing, repo.empty_tree());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_could_not_be_read_stays_as_the_base_has_it() {
+        let fixture = Fixture::new();
+        fixture.write("a", "a\n");
+        fixture.write("b", "b\n");
+        let base = fixture.commit();
+        fixture.write("b", "changed\n");
+        #[expect(clippy::disallowed_methods, reason = "a test edits its own repository")]
+        std::fs::remove_file(fixture.root().join("a")).unwrap();
+        let socket = fixture.root().join("a");
+        let _socket = std::os::unix::net::UnixListener::bind(socket).unwrap();
+        let repo = fixture.repo();
+        let changes = repo.worktree(false).unwrap().changes;
+        assert_eq!(changes.len(), 2);
+        let place = tempfile::tempdir().unwrap();
+        let writer = repo.object_writer(place.path());
+        let tree = repo.tree_of(&base).unwrap();
+        let ours = repo.write_changed_tree(&tree, &changes, &writer).unwrap();
+        fixture.git(&["add", "b"]);
+        let theirs = String::from_utf8(fixture.git(&["write-tree"])).unwrap();
+        assert_eq!(ours.to_string(), theirs.trim());
     }
 
     #[test]

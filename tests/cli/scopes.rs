@@ -1,5 +1,7 @@
 //! What each scope compares with what, and why: told by `explain`, kept by the review.
 
+use std::fs;
+
 use serde_json::Value;
 
 use crate::support::sandbox::{FLAWED, PROGRAM, Repo, SOUND, Sandbox};
@@ -298,6 +300,24 @@ fn a_linked_worktree_has_its_own_branch_and_the_same_memory() {
         .says("a.js:2");
     assert!(repo.store("receipts").exists(), "the store is shared");
     repo.deep_review(["explain"]).prints("owes nothing");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_can_t_be_read_is_not_called_deleted() {
+    let sandbox = Sandbox::new();
+    let (repo, _) = sandbox.cloned();
+    repo.commit_file("a.js", SOUND);
+    repo.commit_file("b.js", SOUND);
+    fs::remove_file(repo.path("a.js")).unwrap();
+    repo.call("mkfifo").arg("a.js").run().code(0);
+    repo.deep_review(["--worktree"])
+        .code(3)
+        .prints("INCONCLUSIVE")
+        .prints("a.js: a pipe, a socket or a device");
+    repo.write("b.js", FLAWED);
+    let said = repo.deep_review(["--worktree"]);
+    said.code(1).prints("b.js:2").prints("a.js: a pipe");
 }
 
 #[test]
