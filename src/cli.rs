@@ -18,7 +18,7 @@ Examples:
   deep-review findings              what was found, and what was decided about it
   deep-review demo                  see a push being blocked, resolved and passed
 
-Exit codes: 0 pass, 1 blocked by findings, 2 could not run, 3 not everything was reviewed,\n130 interrupted";
+Exit codes: 0 pass, 1 blocked by findings, 2 could not run, 3 not everything was reviewed\nor could be read, 130 interrupted";
 
 /// Reviews a change before it leaves your machine, and holds the push while a problem stands.
 #[derive(Debug, Parser)]

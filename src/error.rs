@@ -12,7 +12,7 @@ pub(crate) enum Exit {
     Block = 1,
     /// Could not run: usage, configuration, no change set.
     CouldNotRun = 2,
-    /// Something owed has not been reviewed.
+    /// Something owed has not been reviewed, or could not be read.
     Inconclusive = 3,
     /// Ended by Ctrl-C, or asked to end by the system; 128 and the number of INT, as shells say it.
     Interrupted = 130,

@@ -499,13 +499,55 @@ fn content_of_another_id_never_passes_and_a_diff_says_so_when_asked() {
     sandbox.call("cp").args(copy).run().code(0);
     for shape in [&["--verify"][..], &["--format", "json"]] {
         let words = [&["diff"], shape].concat();
-        repo.deep_review(words).code(0).prints("is damaged");
+        repo.deep_review(words)
+            .code(3)
+            .prints("is damaged")
+            .says("unread: shop.js: object");
     }
     repo.deep_review(["diff"]).code(0).conceals("is damaged");
     repo.deep_review(NOTHING).code(3).prints("is damaged");
     repo.push(["-q", "origin", "topic"])
         .code(1)
         .says("is damaged");
+}
+
+#[test]
+fn a_diff_that_is_not_complete_says_so() {
+    let sandbox = Sandbox::new();
+    let (repo, _) = sandbox.cloned();
+    repo.write(".deep-review.toml", "[review]\nexclude = [\"secret/*\"]\n");
+    repo.commit_file("cart.js", SOUND);
+    repo.git(["push", "-q", "origin", "HEAD:main"]);
+    repo.commit_file("shop.js", format!("{SOUND}// shop\n"));
+    repo.commit_file("cart.js", FLAWED);
+    let lose = |path: &str| {
+        let blob = repo.id(&format!("HEAD:{path}"));
+        let object = repo.path(format!(".git/objects/{}/{}", &blob[..2], &blob[2..]));
+        std::fs::remove_file(object).unwrap();
+    };
+    lose("shop.js");
+    let rest = [
+        "+  debugger;",
+        "cart.js | 1 +",
+        "\"path\":\"cart.js\"",
+        "+  debugger;",
+    ];
+    let shapes = [&[][..], &["--stat"], &["--format", "json"], &["--verify"]];
+    for (shape, rest) in shapes.into_iter().zip(rest) {
+        let said = repo.deep_review([&["diff"], shape].concat()).code(3);
+        let said = said.prints(rest).says("unread: shop.js: object");
+        assert_eq!(said.stderr.matches("is missing").count(), 1, "{said}");
+    }
+    repo.deep_review(["-q", "diff"]).code(3).says("unread: ");
+    repo.deep_review(["diff", "--range", "HEAD~..HEAD"]).code(0);
+
+    // What is excluded is no part of a review, but of the patch.
+    repo.commit_file("secret/a.js", "a");
+    lose("secret/a.js");
+    let last = ["diff", "--commit", "HEAD", "--format"];
+    let as_in = |format| repo.deep_review([&last[..], &[format]].concat());
+    as_in("json").code(0);
+    as_in("patch").code(3).says("unread: secret/a.js: ");
 }
 
 #[test]
