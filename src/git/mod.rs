@@ -198,9 +198,7 @@ impl Repo {
                 shown.display()
             ));
         }
-        if let Some(storage) = inner.config_snapshot().string("extensions.refStorage")
-            && storage != "files"
-        {
+        if let Some(storage) = unread_storage(&inner) {
             return Err(anyhow!(
                 "the repository stores its refs as `{storage}`, which can't be read yet"
             ))
@@ -366,6 +364,12 @@ impl Repo {
         let found = self.differences(base_tree, head_tree)?;
         Ok(self.pair_renames(found))
     }
+}
+
+/// How a repository stores its refs, if that can't be read.
+fn unread_storage(repo: &gix::Repository) -> Option<String> {
+    let storage = repo.config_snapshot().string("extensions.refStorage")?;
+    (storage != "files").then(|| storage.to_string())
 }
 
 /// Removes the diff and filter drivers that come with the repository, so that nothing can use them.

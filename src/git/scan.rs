@@ -7,7 +7,7 @@ use std::fmt::Display;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use gix::index::entry::{Flags, Mode as IndexMode, Stage, Stat, stat::Options as StatOptions};
 use gix::index::fs::Metadata;
 
@@ -19,7 +19,7 @@ use super::index::{Entries, Index};
 use super::index_format::IndexEntry;
 use super::objects::{Objects, plain};
 use super::trees::{DEEPEST, kind};
-use super::{Repo, Shared};
+use super::{Repo, Shared, unread_storage};
 
 /// Larger files are hashed without being held, and their line ends are not converted.
 const STREAMED: u64 = 256 << 20;
@@ -292,7 +292,7 @@ impl<'a> Scan<'a> {
         };
         if metadata.is_dir() {
             let submodule = indexed.filter(|indexed| indexed.mode == Mode::Submodule);
-            let id = submodule_head(&place).or(submodule.map(|indexed| indexed.id));
+            let id = submodule_head(&place)?.or(submodule.map(|indexed| indexed.id));
             return Ok(id.map(|id| Now {
                 entry: entry(Mode::Submodule, id),
                 file: None,
@@ -383,11 +383,26 @@ pub(in crate::git) fn native_path(path: &[u8]) -> Option<PathBuf> {
     gix::path::from_bstr(path).ok().map(Cow::into_owned)
 }
 
-/// The commit that a repository in a directory stands on; its settings are not used.
-fn submodule_head(directory: &Path) -> Option<Oid> {
-    if !directory.join(".git").exists() {
-        return None;
+/// The commit that a repository in a directory stands on; its settings are not used. `None` if there is
+/// no repository, or no commit yet. An error says why that can't be told.
+fn submodule_head(directory: &Path) -> Result<Option<Oid>, Reason> {
+    const WHAT: &str = "be told which commit is checked out";
+    match directory.join(".git").try_exists() {
+        Ok(true) => {}
+        Ok(false) => return Ok(None),
+        Err(error) => return Err(cannot(WHAT, &error)),
     }
-    let repo = gix::open_opts(directory, gix::open::Options::isolated()).ok()?;
-    Some(plain(&repo.head_id().ok()?.detach()))
+    head_of(directory).map_err(|error| cannot(WHAT, &format_args!("{error:#}")))
+}
+
+fn head_of(directory: &Path) -> anyhow::Result<Option<Oid>> {
+    let repo = gix::open_opts(directory, gix::open::Options::isolated())?;
+    if let Some(storage) = unread_storage(&repo) {
+        bail!("its refs are stored as `{storage}`, which can't be read yet");
+    }
+    let head = repo.head()?;
+    if head.is_unborn() {
+        return Ok(None);
+    }
+    Ok(Some(plain(&repo.head_id()?.detach())))
 }

@@ -434,6 +434,38 @@ mod tests {
         );
         fixture.git(&["-C", "sub", "checkout", "-q", "-f", "HEAD~1"]);
         assert_same(&fixture, "moved");
+        fixture.git(&["-C", "sub", "checkout", "-q", "--orphan", "new"]);
+        assert_same(&fixture, "without a commit");
+        #[expect(clippy::disallowed_methods, reason = "a test edits its own repository")]
+        std::fs::rename(fixture.root().join("sub"), fixture.root().join("away")).unwrap();
+        assert_same(&fixture, "gone");
+        std::fs::create_dir(fixture.root().join("sub")).unwrap();
+        assert_same(&fixture, "not checked out");
+    }
+
+    #[test]
+    fn a_submodule_whose_commit_can_t_be_read_is_named() {
+        let fixture = files();
+        for (name, format) in [("files", "files"), ("tables", "reftable")] {
+            let format = format!("--ref-format={format}");
+            fixture.git(&["init", "-q", &format, name]);
+            fixture.git(&["-C", name, "commit", "-q", "--allow-empty", "-m", "one"]);
+        }
+        fixture.commit();
+        for name in ["files", "tables"] {
+            fixture.git(&["-C", name, "commit", "-q", "--allow-empty", "-m", "two"]);
+        }
+        let theirs = String::from_utf8(fixture.git(&["diff", "HEAD"])).unwrap();
+        assert_eq!(theirs.matches("+Subproject").count(), 2, "both moved");
+        let found = unread(&fixture, false);
+        assert_eq!(named(&found), ["M tables"]);
+        assert!(found[0].1.contains("`reftable`"), "{found:?}");
+        remove(&fixture, "files/.git/HEAD");
+        let found = unread(&fixture, true);
+        assert_eq!(named(&found), ["M files", "M tables"], "{found:?}");
+        let patch = ours(&fixture.repo(), false);
+        assert_eq!(patch.matches("\nUnreadable: it can't be told").count(), 2);
+        assert!(!patch.contains("+Subproject"), "{patch}");
     }
 
     #[test]
