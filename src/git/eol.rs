@@ -9,18 +9,21 @@ use gix::worktree::stack::state::attributes::Source;
 
 use crate::diff::{Oid, RepoPath};
 
-use super::objects::Objects;
+use super::index::Index;
+use super::index_format::IndexEntry;
+use super::objects::{Objects, native};
 
 /// Decides about line ends on one thread.
-pub(in crate::git) struct LineEnds {
+pub(in crate::git) struct LineEnds<'a> {
     repo: gix::Repository,
+    index: &'a Index,
     auto: AutoCrlf,
     attributes: Option<(Stack, Outcome)>,
 }
 
-impl LineEnds {
+impl<'a> LineEnds<'a> {
     /// Reads `core.autocrlf`; attributes are read when they are first needed.
-    pub(in crate::git) fn of(repo: gix::Repository) -> Self {
+    pub(in crate::git) fn of(repo: gix::Repository, index: &'a Index) -> Self {
         let config = repo.config_snapshot();
         let auto = match config.string("core.autocrlf") {
             Some(value) if value.eq_ignore_ascii_case(b"input") => AutoCrlf::Input,
@@ -29,6 +32,7 @@ impl LineEnds {
         };
         Self {
             repo,
+            index,
             auto,
             attributes: None,
         }
@@ -70,9 +74,14 @@ impl LineEnds {
     /// What the attributes of a path say; `None` if nothing.
     fn digest(&mut self, path: &RepoPath) -> Option<AttributesDigest> {
         if self.attributes.is_none() {
-            let nothing = gix::index::State::new(self.repo.object_hash());
+            // What a directory has in its file counts, or else what the index has of it, as when Git
+            // stores files. One that the index names in vain hides no other.
+            let is_here = |entry: &IndexEntry<'_>| self.repo.has_object(native(&entry.id));
+            let all = 0..self.index.len();
+            let known = self.index.files_called(b".gitattributes", all, is_here);
             let source = Source::WorktreeThenIdMapping;
-            let stack = self.repo.attributes_only(&nothing, source).ok()?.detach();
+            let stack = self.repo.attributes_only(&known.ok()?, source).ok()?;
+            let stack = stack.detach();
             let outcome = stack.selected_attribute_matches(["text", "crlf", "eol"]);
             self.attributes = Some((stack, outcome));
         }

@@ -8,7 +8,7 @@ use std::time::UNIX_EPOCH;
 
 use anyhow::{Context, Result, bail};
 use gix::index::State;
-use gix::index::entry::{Mode as IndexMode, Stat, stat};
+use gix::index::entry::{Flags, Mode as IndexMode, Stage, Stat, stat};
 use gix::index::extension::Tree as CacheTree;
 
 use super::Repo;
@@ -16,7 +16,7 @@ use super::index_format::{
     BEFORE_ID, HEADER, IndexEntry, Window, cache_tree, entry_at, flags_at, is_masked, next_start,
     number, path_within,
 };
-use super::objects::plain;
+use super::objects::{native, plain};
 use super::pack_index::read_at;
 
 /// Entries that are read at once.
@@ -213,6 +213,37 @@ impl Index {
             bytes: Vec::new(),
             starts: Vec::new(),
         }
+    }
+
+    /// An index for gix that has nothing but files of this name, of any directory, among these entries;
+    /// where there is a conflict, what is ours.
+    pub(in crate::git) fn files_called(
+        &self,
+        name: &[u8],
+        among: impl Iterator<Item = usize>,
+        counts: impl Fn(&IndexEntry<'_>) -> bool,
+    ) -> Result<State> {
+        let mut entries = self.entries();
+        let mut found = State::new(self.hash);
+        for at in among {
+            let directory = self.path(at).strip_suffix(name);
+            if !directory.is_some_and(|directory| matches!(directory.last(), None | Some(b'/'))) {
+                continue;
+            }
+            let entry = entries.at(at)?;
+            let is_one = matches!(entry.stage(), Stage::Unconflicted | Stage::Ours)
+                && entry.mode == IndexMode::FILE;
+            if is_one && counts(&entry) {
+                found.dangerously_push_entry(
+                    Stat::default(),
+                    native(&entry.id),
+                    entry.flags & (Flags::EXTENDED | Flags::SKIP_WORKTREE),
+                    entry.mode,
+                    entry.path.into(),
+                );
+            }
+        }
+        Ok(found)
     }
 
     /// The end of the entries from the start of a range on of whose paths this holds; it must not hold

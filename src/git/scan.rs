@@ -95,7 +95,7 @@ pub(in crate::git) struct Scan<'a> {
     entries: Entries<'a>,
     /// Whether a path is a directory that is reached without a symlink, or why that can't be told.
     directories: HashMap<Vec<u8>, Result<bool, Reason>>,
-    line_ends: LineEnds,
+    line_ends: LineEnds<'a>,
     objects: Objects,
 }
 
@@ -113,7 +113,7 @@ impl<'a> Scan<'a> {
             index,
             entries: index.entries(),
             directories: HashMap::new(),
-            line_ends: LineEnds::of(shared.repo()),
+            line_ends: LineEnds::of(shared.repo(), index),
             objects: shared.objects(),
         }
     }

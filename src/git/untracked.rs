@@ -10,16 +10,15 @@ use anyhow::{Context, Result};
 use gix::dir::entry::{Kind as DiskKind, Status};
 use gix::dir::walk::{Action, Delegate, EmissionMode};
 use gix::index::State;
-use gix::index::entry::{Flags, Mode as IndexMode, Stage, Stat};
+use gix::index::entry::{Flags, Mode as IndexMode};
 use gix::worktree::stack::state::ignore::Source;
 
-use crate::diff::{Oid, RepoPath};
+use crate::diff::RepoPath;
 use crate::error::HintExt;
 
 use super::Repo;
 use super::files::says_absent;
 use super::index::{Entries, Index};
-use super::objects::native;
 
 impl Repo {
     /// Whether several names may stand for one file here.
@@ -44,18 +43,10 @@ impl Repo {
     }
 
     fn untracked_in(&self, root: &Path, index: &Index) -> Result<Vec<RepoPath>> {
-        let mut hidden = State::new(index.hash());
-        for (path, id) in ignore_files_without_file(index)? {
-            let flags = Flags::EXTENDED | Flags::SKIP_WORKTREE;
-            let path = path.into();
-            hidden.dangerously_push_entry(
-                Stat::default(),
-                native(&id),
-                flags,
-                IndexMode::FILE,
-                path,
-            );
-        }
+        // Those that are left out of a sparse checkout count all the same.
+        let hidden = index.files_called(b".gitignore", index.masked(), |entry| {
+            entry.flags.contains(Flags::SKIP_WORKTREE)
+        })?;
         let source = Source::WorktreeThenIdMappingIfNotSkipped;
         let ignored = self.raw().excludes(&hidden, None, source);
         let mut walk = Walk {
@@ -106,24 +97,6 @@ impl Delegate for Untracked {
         }
         std::ops::ControlFlow::Continue(())
     }
-}
-
-/// Files with patterns that count although they are left out of a sparse checkout.
-fn ignore_files_without_file(index: &Index) -> Result<Vec<(&[u8], Oid)>> {
-    let mut entries = index.entries();
-    let mut found = Vec::new();
-    for at in index.masked() {
-        let directory = index.path(at).strip_suffix(b".gitignore");
-        if !directory.is_some_and(|directory| matches!(directory.last(), None | Some(b'/'))) {
-            continue;
-        }
-        let entry = entries.at(at)?;
-        let counts = matches!(entry.stage(), Stage::Unconflicted | Stage::Ours);
-        if counts && entry.mode == IndexMode::FILE && entry.flags.contains(Flags::SKIP_WORKTREE) {
-            found.push((entry.path, entry.id));
-        }
-    }
-    Ok(found)
 }
 
 /// A walk through the directories of the work tree.

@@ -360,6 +360,53 @@ mod tests {
     }
 
     #[test]
+    fn attributes_that_only_the_index_has_count_for_line_ends() {
+        let fixture = files();
+        fixture.write(".gitattributes", "lf text=auto\n");
+        for directory in ["sub", "sub/own", "other"] {
+            fixture.write(&format!("{directory}/.gitattributes"), "lf text=auto\n");
+        }
+        let texts = ["lf", "sub/lf", "sub/own/lf", "other/lf"];
+        for text in texts {
+            fixture.write(text, "a\nb\n");
+        }
+        fixture.commit();
+        let edit = || {
+            for text in texts {
+                fixture.write(text, "a\r\nB\r\n");
+            }
+        };
+        edit();
+        assert_same(&fixture, "in files");
+        remove(&fixture, ".gitattributes");
+        remove(&fixture, "sub/.gitattributes");
+        // A file counts before the index.
+        fixture.write("sub/own/.gitattributes", "lf -text\n");
+        assert_same(&fixture, "in the index");
+        let patch = ours(&fixture.repo(), false);
+        assert_eq!(patch.matches("\n+B\n").count(), 3, "{patch}");
+        fixture.git(&["rm", "-q", "--cached", "other/.gitattributes"]);
+        remove(&fixture, "other/.gitattributes");
+        assert_same(&fixture, "nowhere");
+        let patch = ours(&fixture.repo(), false);
+        assert_eq!(patch.matches("\n+B\n").count(), 2, "{patch}");
+
+        fixture.git(&["reset", "-q", "--hard"]);
+        fixture.git(&["sparse-checkout", "set", "--no-cone", "lf"]);
+        assert!(!fixture.root().join(".gitattributes").exists());
+        edit();
+        assert_same(&fixture, "left out of a sparse checkout");
+
+        // They decide about nothing else.
+        let fixture = files();
+        fixture.write(".gitattributes", "* -diff\n");
+        fixture.commit();
+        remove(&fixture, ".gitattributes");
+        fixture.write("top", "edited\n");
+        assert!(ours(&fixture.repo(), false).contains("+edited\n"));
+    }
+
+    #[test]
     fn no_filter_is_run() {
         let fixture = files();
         let trap = fixture.root().join("ran");
