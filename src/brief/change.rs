@@ -11,7 +11,7 @@ use super::input::{BriefUnit, Input, line_of};
 use super::pages::pages;
 
 /// True if the diff goes into pages.
-fn is_paged(units: &[BriefUnit], most_inline: usize) -> bool {
+pub(crate) fn is_paged(units: &[BriefUnit], most_inline: usize) -> bool {
     units.iter().map(|unit| unit.patch.len()).sum::<usize>() > most_inline
 }
 

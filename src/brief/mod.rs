@@ -25,7 +25,7 @@ use minijinja::{Environment, UndefinedBehavior, context};
 
 use account::Expects;
 use boundary::Boundary;
-pub(crate) use change::{Shown, shown};
+pub(crate) use change::{Shown, is_paged, shown};
 use family::Family;
 use input::Input;
 

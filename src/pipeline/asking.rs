@@ -199,15 +199,23 @@ impl Session {
         let agents = &question.counting.panel.agents;
         let snapshot = &opened.snapshot;
         let redact = |path: &RepoPath, text: &[u8]| opened.shield.file(path, text);
-        let redactor = &opened.shield.redactor;
         let mut units: BTreeSet<usize> = BTreeSet::new();
         units.extend(wanted.iter().flat_map(|(_, units)| units));
-        let units = self.units_to_read(question, &units, snapshot, &redact, redactor)?;
+        let redactor = opened.shield.of_patches();
+        let asked_for = units;
+        let units = self.units_to_read(question, &asked_for, snapshot, &redact, redactor)?;
+        let sees_secrets = |agent: usize| redactor.is_some() && !agents[agent].redact;
+        let clear = if wanted.iter().any(|(agent, _)| sees_secrets(*agent)) {
+            self.clear(question, &asked_for, &units)?
+        } else {
+            BTreeMap::new()
+        };
         let told = self.told(question, snapshot)?;
         let run = Run {
             question,
             told: &told,
             units: &units,
+            clear: &clear,
             snapshot,
             nonce: random_hex(16)?,
         };
@@ -328,7 +336,7 @@ impl Session {
         asked_for: &BTreeSet<usize>,
         snapshot: &Snapshot,
         redact: &snapshot::Redact<'_>,
-        redactor: &Redactor,
+        redactor: Option<&Redactor>,
     ) -> Result<BTreeMap<usize, BriefUnit>> {
         let given = self.given(question, asked_for, redactor)?;
         let counting = question.reading.counting();
@@ -348,12 +356,29 @@ impl Session {
             .collect())
     }
 
-    /// Units as agents are given them, with their redacted patches and what was cut from each.
+    /// The same units with their patches as they stand, for agents that may see secrets among others that may
+    /// not.
+    fn clear(
+        &self,
+        question: &Question<'_>,
+        asked_for: &BTreeSet<usize>,
+        units: &BTreeMap<usize, BriefUnit>,
+    ) -> Result<BTreeMap<usize, BriefUnit>> {
+        let mut clear = BTreeMap::new();
+        for (index, (mut unit, _)) in self.given(question, asked_for, None)? {
+            unit.files.clone_from(&units[&index].files);
+            clear.insert(index, unit);
+        }
+        Ok(clear)
+    }
+
+    /// Units as agents are given them, with their redacted patches and what was cut from each; without a
+    /// redactor nothing is.
     pub(super) fn given(
         &self,
         question: &Question<'_>,
         asked_for: &BTreeSet<usize>,
-        redactor: &Redactor,
+        redactor: Option<&Redactor>,
     ) -> Result<BTreeMap<usize, Given>> {
         let counting = question.reading.counting();
         let changes: Vec<Change> = asked_for
@@ -369,6 +394,9 @@ impl Session {
             .repo
             .read_patches(&changes, &limits, |_, change, patch| {
                 let written = unified::written(change, patch, names)?;
+                let Some(redactor) = redactor else {
+                    return Ok((written.text, Vec::new()));
+                };
                 let redaction = redactor.redact_patch(change, patch, &written);
                 Ok::<_, anyhow::Error>((redaction.text.into_owned(), redaction.marks))
             })?;
@@ -407,6 +435,8 @@ struct Run<'r> {
     question: &'r Question<'r>,
     told: &'r Told,
     units: &'r BTreeMap<usize, BriefUnit>,
+    /// The same with their secrets, if there is anybody among others who may see them.
+    clear: &'r BTreeMap<usize, BriefUnit>,
     snapshot: &'r Snapshot,
     nonce: String,
 }
@@ -439,14 +469,21 @@ impl<'r> Run<'r> {
         shown: &mut ShownShards<'_>,
         places: &mut Vec<Place<'r>>,
     ) -> Result<()> {
-        let units: Vec<BriefUnit> = wanted.iter().map(|it| self.units[it].clone()).collect();
+        let mine = if agent.redact { self.units } else { self.clear };
+        let mine = |it: &usize| mine.get(it).unwrap_or(&self.units[it]).clone();
+        let mut units: Vec<BriefUnit> = wanted.iter().map(mine).collect();
+        let most_inline = Input::most_inline(family(agent.kind));
+        if brief::is_paged(&units, most_inline) {
+            // Pages stand in the snapshot, where everybody reads.
+            units = wanted.iter().map(|it| self.units[it].clone()).collect();
+        }
         let budget = Budget {
             shard: SHARD,
             most: LARGEST_UNIT,
         };
         let own = |shard: Vec<usize>| shard.iter().map(|at| units[*at].clone()).collect();
         let shards: Vec<Vec<BriefUnit>> = shards(&units, budget)?.into_iter().map(own).collect();
-        shown.add(&shards, Input::most_inline(family(agent.kind)))?;
+        shown.add(&shards, most_inline)?;
         let several = shards.len() > 1;
         let of = shards.len();
         for (nth, own) in shards.into_iter().enumerate() {

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::asking::{LARGEST_UNIT, Question, SHARD};
 use super::panel::Counting;
 use super::{Asking, Scope, Session, rule_set};
+use crate::agents::Agent;
 use crate::brief::shards::{Budget, shards};
 use crate::diff::RepoPath;
 use crate::redact::Redactor;
@@ -99,7 +100,9 @@ impl Session {
                 .flat_map(|(_, units)| units)
                 .copied()
                 .collect();
-            let given = self.given(&question, &all, &redactor)?;
+            let readers: Vec<&Agent> = panel.agents.iter().chain(self.named_lead()).collect();
+            let redacts = readers.is_empty() || readers.iter().any(|agent| agent.redact);
+            let given = self.given(&question, &all, redacts.then_some(&redactor))?;
             if !unread.is_empty() || self.lead.is_some() {
                 // Whoever answers first leads, if nobody is named; that is the first, if all is well.
                 let lead = self.leader(&question, &|_| true).ok().flatten();

@@ -77,6 +77,11 @@ impl Shield {
         }
     }
 
+    /// What cuts secrets out of patches for everybody; `None` if everybody may see them.
+    pub(super) fn of_patches(&self) -> Option<&Redactor> {
+        self.redacts.then_some(&self.redactor)
+    }
+
     /// A text that is not from a file.
     pub(super) fn text(&self, text: &str) -> String {
         if self.redacts {
@@ -166,6 +171,20 @@ impl Session {
             // One snapshot serves all: it has secrets only if everybody may see them.
             redacts: readers.iter().any(|agent| agent.redact),
         };
+        let panel = &question.counting.panel.agents;
+        let see_secrets: Vec<&str> = readers
+            .iter()
+            .filter(|agent| !agent.redact)
+            // A lead that does not review reads what is made for all.
+            .filter(|agent| !shield.redacts || panel.iter().any(|it| it.name == agent.name))
+            .map(|agent| agent.name.as_str())
+            .collect();
+        if !see_secrets.is_empty() {
+            self.warn(format!(
+                "what looks like a secret is not cut out for {}: `redact = false`",
+                see_secrets.join(", ")
+            ));
+        }
         let redact = |path: &RepoPath, text: &[u8]| shield.file(path, text);
         let cache = env::cache_dir()?;
         match snapshot::sweep_quickly(&cache) {

@@ -20,18 +20,25 @@ pub(super) struct ShownShards<'r> {
     made: BTreeMap<Key, Shown>,
 }
 
-/// The ids of the units, and how many bytes of diff may be inline.
-type Key = (Vec<String>, usize);
+/// The ids of the units, what tells their patches, and how many bytes of diff may be inline.
+type Key = (Vec<String>, [u8; 32], usize);
 
 fn key(units: &[BriefUnit], most_inline: usize) -> Key {
+    // Of one id, patches differ by whether secrets were cut out.
+    let mut patches = blake3::Hasher::new();
+    for unit in units {
+        patches.update(&(unit.patch.len() as u64).to_le_bytes());
+        patches.update(&unit.patch);
+    }
     (
         units.iter().map(|unit| unit.id.clone()).collect(),
+        *patches.finalize().as_bytes(),
         most_inline,
     )
 }
 
 impl<'r> ShownShards<'r> {
-    /// None yet. All units of a run of one id are the same.
+    /// None yet.
     pub(super) fn new(nonce: &'r str, snapshot: &'r Snapshot) -> Self {
         Self {
             nonce,

@@ -394,6 +394,53 @@ fn secrets_are_cut_out_of_all_that_is_sent() {
     said.conceals(&new);
 }
 
+const SEES: &str = "what looks like a secret is not cut out for";
+
+#[test]
+fn an_agent_that_may_see_secrets_sees_them_and_the_report_says_so() {
+    let sandbox = Sandbox::new();
+    let (repo, _) = sandbox.cloned();
+    // The last table is hers.
+    let [ann] = enabled(&repo, ["ann"], "redact = false\n");
+    ann.does("cp -R . \"$asked/snapshot\"; answer");
+    let secret = token::amazon(1);
+    repo.commit_file("cart.js", format!("const key = \"{secret}\";\n{CART}"));
+    repo.deep_review(["--dry-run"]).conceals("cut out before");
+    repo.deep_review([""; 0])
+        .code(1)
+        .prints(&format!("{SEES} ann"));
+    assert!(ann.asked()[0].contains(&secret), "{}", ann.asked()[0]);
+    assert!(has(&ann.path("asked-1/snapshot"), &secret));
+    let said = repo.deep_review(["report", "--format", "json"]).json();
+    assert!(said["warnings"].to_string().contains(SEES), "{said}");
+}
+
+#[test]
+fn an_agent_that_may_see_secrets_shows_them_to_no_other() {
+    let sandbox = Sandbox::new();
+    let (repo, _) = sandbox.cloned();
+    let [bob, ann] = enabled(&repo, ["bob", "ann"], "redact = false\n");
+    for agent in [&bob, &ann] {
+        agent.does("cp -R . \"$asked/snapshot\"; answer");
+    }
+    let secret = token::amazon(1);
+    let text = |lines: usize| format!("const key = \"{secret}\";\n{}", CART.repeat(lines));
+    repo.commit_file("cart.js", text(1));
+    repo.deep_review([""; 0])
+        .code(1)
+        .prints(&format!("{SEES} ann:"));
+    assert!(ann.asked()[0].contains(&secret), "{}", ann.asked()[0]);
+    assert!(!has(&bob.path("asked-1"), &secret));
+    // They read one snapshot, and what stands in its pages.
+    assert!(!has(&ann.path("asked-1/snapshot"), &secret));
+    repo.commit_file("cart.js", text(1_200));
+    repo.deep_review([""; 0]).code(1);
+    for agent in [&ann, &bob] {
+        assert_eq!(agent.asked().len(), 2);
+        assert!(!has(&agent.path("asked-2"), &secret));
+    }
+}
+
 #[test]
 fn a_reviewer_reads_a_repository_of_its_own() {
     let sandbox = Sandbox::new();
