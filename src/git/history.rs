@@ -1,19 +1,16 @@
 //! Commits: what a revision names, where two histories meet, which commits are new.
 //! Which of them a push owes is decided in `owed`.
 
-use std::collections::BTreeSet;
-
 use anyhow::{Context, Result, anyhow};
 use gix::objs::Kind;
-use gix::revision::plumbing::merge_base;
-use gix::revwalk::Graph;
 
 use crate::diff::Oid;
 use crate::error::HintExt;
 
 use super::Repo;
 use super::log::CommitText;
-use super::objects::{ObjectFault, native, plain};
+use super::objects::{ObjectFault, Objects, native, plain};
+use super::walk::Walk;
 
 /// What an object is once tags are followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,49 +127,22 @@ impl Repo {
 
     /// The best commit that both histories contain; `None` if they have none in common.
     pub(crate) fn merge_base(&self, one: &Oid, two: &Oid) -> Result<Option<Oid>> {
-        let graph = self.raw().commit_graph_if_enabled();
-        let found = graph.and_then(|graph| {
-            let mut graph = Graph::new(self.objects(), graph.as_ref());
-            merge_base(native(one), &[native(two)], &mut graph)
-        });
-        let found = found.with_context(|| {
-            format!("cannot find where {} and {} meet", one.short(), two.short())
-        })?;
-        Ok(found.map(|bases| plain(bases.first())))
+        self.walk(&self.objects())?
+            .merge_base(one, two)
+            .with_context(|| format!("cannot find where {} and {} meet", one.short(), two.short()))
     }
 
     /// The commits that `tip` reaches and none of `published` does, newest first.
     /// Ids in `published` that are not here are left out: they can't be reached.
     pub(crate) fn new_commits(&self, tip: &Oid, published: &[Oid]) -> Result<Vec<Commit>> {
-        let known = self.known_of(published);
-        if known.contains(&native(tip)) {
-            return Ok(Vec::new());
-        }
-        let context = || format!("cannot list the new commits of {}", tip.short());
-        let walk = self
-            .raw()
-            .rev_walk([native(tip)])
-            .with_hidden(known)
-            .all()
-            .with_context(context)?;
-        walk.map(|info| {
-            let info = info.with_context(context)?;
-            Ok(Commit {
-                id: plain(&info.id),
-                parents: info.parent_ids.iter().map(|id| plain(id)).collect(),
-            })
-        })
-        .collect()
+        self.walk(&self.objects())?
+            .new_commits(tip, published, usize::MAX)
+            .with_context(|| format!("cannot list the new commits of {}", tip.short()))
     }
 
-    /// Those of these ids that are in this repository, once each.
-    pub(in crate::git) fn known_of(&self, ids: &[Oid]) -> Vec<gix::ObjectId> {
-        let ids: BTreeSet<_> = ids.iter().collect();
-        let objects = self.objects();
-        ids.into_iter()
-            .filter(|id| objects.header(id).is_ok())
-            .map(native)
-            .collect()
+    /// A walk over the history that ends where a shallow clone does.
+    pub(in crate::git) fn walk<'a>(&self, objects: &'a Objects) -> Result<Walk<'a>> {
+        Ok(Walk::new(objects, self.shallow_ids()?))
     }
 
     /// A commit with its parents.

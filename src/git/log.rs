@@ -5,13 +5,11 @@ use std::rc::Rc;
 
 use anyhow::{Context, Result};
 use gix::objs::Kind;
-use gix::revision::walk::Sorting;
-use gix::traverse::commit::simple::CommitTimeOrder;
 
 use crate::diff::Oid;
 
 use super::Repo;
-use super::objects::{Objects, native, plain};
+use super::objects::Objects;
 
 /// A longer subject is cut, in bytes; Git sets no limit.
 const LONGEST_SUBJECT: usize = 500;
@@ -41,6 +39,13 @@ pub(in crate::git) struct CommitText {
     pub(in crate::git) subject: String,
 }
 
+/// What a walk needs of a commit.
+pub(in crate::git) struct Origins {
+    pub(in crate::git) parents: Vec<Oid>,
+    /// When it was committed, in seconds since 1970.
+    pub(in crate::git) committed: i64,
+}
+
 impl CommitText {
     /// Reads a commit and checks it against its id.
     pub(in crate::git) fn read(objects: &Objects, id: &Oid) -> Result<Rc<Self>> {
@@ -58,31 +63,46 @@ impl Repo {
     /// The commits that `tip` reaches and none of `published` does, newest first, at most `limit`.
     /// Ids in `published` that are not here are left out, as in [`Repo::new_commits`].
     pub(crate) fn log(&self, tip: &Oid, published: &[Oid], limit: usize) -> Result<Vec<Logged>> {
-        let hidden = self.known_of(published);
-        if hidden.contains(&native(tip)) {
-            return Ok(Vec::new());
-        }
-        let context = || format!("cannot list the commits of {}", tip.short());
         let objects = self.objects();
-        let walk = self
-            .raw()
-            .rev_walk([native(tip)])
-            .with_hidden(hidden)
-            .sorting(Sorting::ByCommitTime(CommitTimeOrder::NewestFirst))
-            .all()
-            .with_context(context)?;
-        walk.take(limit)
-            .map(|info| {
-                let id = plain(&info.with_context(context)?.id);
-                let commit = CommitText::read(&objects, &id)?;
+        let new = self
+            .walk(&objects)?
+            .new_commits(tip, published, limit)
+            .with_context(|| format!("cannot list the commits of {}", tip.short()))?;
+        new.iter()
+            .map(|new| {
+                let commit = CommitText::read(&objects, &new.id)?;
                 Ok(Logged {
-                    id,
+                    id: new.id,
                     author: commit.author.clone(),
                     time: commit.time,
                     subject: commit.subject.clone(),
                 })
             })
             .collect()
+    }
+}
+
+impl Origins {
+    /// Takes what a walk needs from a commit object; `None` if it lacks what every commit has.
+    pub(in crate::git) fn parse(text: &[u8]) -> Option<Self> {
+        let mut lines = text.split(|byte| *byte == b'\n');
+        let (_, parents, _) = begin(&mut lines)?;
+        let committed = seconds(lines.next()?.strip_prefix(b"committer ")?);
+        Some(Self { parents, committed })
+    }
+}
+
+/// The tree, the parents and the author's line, with which every commit begins.
+fn begin<'a>(lines: &mut impl Iterator<Item = &'a [u8]>) -> Option<(Oid, Vec<Oid>, &'a [u8])> {
+    let id = |line: &[u8]| Oid::from_hex(std::str::from_utf8(line).ok()?);
+    let tree = id(lines.next()?.strip_prefix(b"tree ")?)?;
+    let mut parents = Vec::new();
+    loop {
+        let line = lines.next()?;
+        match line.strip_prefix(b"parent ") {
+            Some(parent) => parents.push(id(parent)?),
+            None => return Some((tree, parents, line.strip_prefix(b"author ")?)),
+        }
     }
 }
 
@@ -93,16 +113,10 @@ fn parse(text: &[u8]) -> Option<CommitText> {
         Some(end) => (&text[..end], &text[end + 2..]),
         None => (text, &b""[..]),
     };
-    let mut lines = head.split(|byte| *byte == b'\n').peekable();
-    let id = |line: &[u8]| Oid::from_hex(std::str::from_utf8(line).ok()?);
-    let tree = id(lines.next()?.strip_prefix(b"tree ")?)?;
-    let mut parents = Vec::new();
-    while let Some(parent) = lines.peek().and_then(|line| line.strip_prefix(b"parent ")) {
-        parents.push(id(parent)?);
-        lines.next();
-    }
-    let (author, time) = person(lines.next()?.strip_prefix(b"author ")?);
-    let (_, committed) = person(lines.next()?.strip_prefix(b"committer ")?);
+    let mut lines = head.split(|byte| *byte == b'\n');
+    let (tree, parents, author) = begin(&mut lines)?;
+    let committed = seconds(lines.next()?.strip_prefix(b"committer ")?);
+    let (author, time) = (name(author), seconds(author));
     Some(CommitText {
         tree,
         parents,
@@ -113,16 +127,19 @@ fn parse(text: &[u8]) -> Option<CommitText> {
     })
 }
 
-/// `Name <email> seconds zone`; what can't be understood is empty, or the year 1970.
-fn person(line: &[u8]) -> (String, i64) {
+/// The name in `Name <email> seconds zone`.
+fn name(line: &[u8]) -> String {
     let name = line.split(|byte| *byte == b'<').next().unwrap_or_default();
+    String::from_utf8_lossy(name).trim().to_owned()
+}
+
+/// The seconds in `Name <email> seconds zone`; of what can't be understood the year 1970.
+fn seconds(line: &[u8]) -> i64 {
     let after = line.rsplit(|byte| *byte == b'>').next().unwrap_or_default();
-    let seconds = String::from_utf8_lossy(after)
-        .split_ascii_whitespace()
-        .next()
-        .and_then(|seconds| seconds.parse().ok());
-    let name = String::from_utf8_lossy(name).trim().to_owned();
-    (name, seconds.unwrap_or_default())
+    let mut words = after.split(u8::is_ascii_whitespace);
+    let seconds = words.find(|word| !word.is_empty());
+    let seconds = seconds.and_then(|seconds| std::str::from_utf8(seconds).ok()?.parse().ok());
+    seconds.unwrap_or_default()
 }
 
 /// The lines up to the first empty one, joined by spaces.

@@ -8,7 +8,7 @@
 //! - `renames`, `similarity`: which deletions and additions are one file
 //! - `patches`, `lines`: how the content of changed files differs
 //! - `abbreviation`: how many digits of an id Git prints
-//! - `history`: commits, merge bases, what is new; `log`: what commits say; `blame`: who last changed a line
+//! - `history`: commits, what revisions name; `walk`: merge bases, what is new; `log`: what commits say; `blame`: who last changed a line
 //! - `place`: where a repository stands on disk
 //! - `refs`: HEAD, remotes, what is known of their branches
 //! - `listing`, `contents`: all files of a tree, hostile names marked, and their contents in parallel
@@ -56,6 +56,7 @@ mod state;
 mod storage;
 mod trees;
 mod untracked;
+mod walk;
 mod worktree;
 mod writing;
 
@@ -67,6 +68,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, anyhow};
 use gix::objs::Kind;
 use gix::sec::Trust;
+use gix::sec::trust::DefaultForLevel as _;
 
 use crate::diff::unified::Names;
 use crate::diff::{Change, Entry, Mode, Oid, RepoPath};
@@ -147,7 +149,14 @@ impl Repo {
                 .hint("run it in a client-side hook or by hand, without that variable");
             }
         }
-        let opened = gix::ThreadSafeRepository::discover_with_environment_overrides(directory);
+        let opened = gix::ThreadSafeRepository::discover_with_environment_overrides_opts(
+            directory,
+            gix::discover::upwards::Options::default(),
+            gix::sec::trust::Mapping {
+                full: hardened(gix::open::Options::default_for_level(Trust::Full)),
+                reduced: hardened(gix::open::Options::default_for_level(Trust::Reduced)),
+            },
+        );
         let mut repo = Self::checked(opened, directory)?;
         repo.work_tree_is_named = gix::path::env::var("GIT_WORK_TREE").is_some();
         if gix::path::env::var("GIT_DIR").is_none() {
@@ -160,7 +169,7 @@ impl Repo {
     /// configuration but the repository's own.
     #[cfg(test)]
     pub(crate) fn discover_isolated(directory: &Path) -> Result<Self> {
-        let isolated = || gix::open::Options::isolated();
+        let isolated = || hardened(gix::open::Options::isolated());
         let opened = gix::ThreadSafeRepository::discover_opts(
             directory,
             gix::discover::upwards::Options::default(),
@@ -370,6 +379,11 @@ impl Repo {
 fn unread_storage(repo: &gix::Repository) -> Option<String> {
     let storage = repo.config_snapshot().string("extensions.refStorage")?;
     (storage != "files").then(|| storage.to_string())
+}
+
+/// Turns the commit-graph off: it could name other parents and trees than the commits do.
+fn hardened(options: gix::open::Options) -> gix::open::Options {
+    options.config_overrides(["core.commitGraph=false"])
 }
 
 /// Removes the diff and filter drivers that come with the repository, so that nothing can use them.

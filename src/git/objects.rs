@@ -212,25 +212,6 @@ impl Objects {
     }
 }
 
-impl gix::objs::Find for Objects {
-    /// Finds commits for walks; their ids are not compared with what they hold.
-    fn try_find<'a>(
-        &self,
-        id: &gix::oid,
-        buffer: &'a mut Vec<u8>,
-    ) -> gix::Result<Option<gix::objs::Data<'a>>> {
-        match self.find(id, buffer) {
-            Ok(kind) => Ok(Some(gix::objs::Data {
-                kind,
-                object_hash: self.hash,
-                data: buffer,
-            })),
-            Err(ObjectFault::Missing(_)) => Ok(None),
-            Err(fault) => Err(gix::Error::from_error(fault)),
-        }
-    }
-}
-
 /// Turns off what would change or slow down what is read: replacement objects, and the search for
 /// new packs at every miss.
 pub(in crate::git) fn harden(handle: &mut gix::OdbHandle) {
