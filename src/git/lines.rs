@@ -1,16 +1,33 @@
 //! Compares two texts line by line as Git does: Myers with its heuristics, then the indent
 //! heuristic. Cutting hunks out of the differences is left to `diff::patch`.
 
-use gix::diff::blob::{Algorithm, Diff, InternedInput, sources::byte_lines};
+use gix::diff::blob::{
+    Algorithm, Diff, IndentHeuristic, IndentLevel, InternedInput, sources::byte_lines,
+};
 
 use crate::diff::{LineDiff, Replacement};
+
+/// The columns of a tab, to the indent heuristic.
+const TAB: u8 = 8;
+
+/// A byte as the indent heuristic is to see it: to Git a form feed is no white space, to gix it is.
+fn seen(byte: u8) -> u8 {
+    match byte {
+        b'\x0c' => b'x',
+        other => other,
+    }
+}
 
 /// The differences between two texts; lines include their line end, so that a missing last one
 /// and CRLF count as differences.
 pub(in crate::git) fn compare(old: &[u8], new: &[u8]) -> LineDiff {
     let input = InternedInput::new(byte_lines(old), byte_lines(new));
     let mut diff = Diff::compute(Algorithm::Myers, &input);
-    diff.postprocess_lines(&input);
+    let indent = IndentHeuristic::new(|token| {
+        let line = input.interner[token].iter();
+        IndentLevel::for_ascii_line(line.map(|byte| seen(*byte)), TAB)
+    });
+    diff.postprocess_with_heuristic(&input, indent);
     LineDiff {
         replacements: diff
             .hunks()

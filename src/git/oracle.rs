@@ -87,6 +87,22 @@ fn line_ends_and_their_absence_are_git_s() {
 }
 
 #[test]
+fn lines_of_a_form_feed_or_a_vertical_tab_are_git_s() {
+    assert_same_texts(&[
+        ("form feed", b"\x0c\n  y\n", b"\x0c\n\x0c\n  y\n"),
+        ("and empty lines", b"\x0c\n  y\n", b"\x0c\n\n\x0c\n  y\n"),
+        (
+            "between functions",
+            b"a\n}\n\n\x0c\nb\n}\n",
+            b"a\n}\n\n\x0c\nn\n}\n\n\x0c\nb\n}\n",
+        ),
+        ("vertical tab", b"\x0b\n  y\n", b"\x0b\n\n\x0b\n  y\n"),
+        ("indented", b" \x0c\n  y\n", b" \x0c\n\n \x0c\n  y\n"),
+        ("carriage return", b"\r\n  y\n", b"\r\n\n\r\n  y\n"),
+    ]);
+}
+
+#[test]
 fn what_is_binary_is_git_s() {
     let text_then_zero = |zero: usize| {
         let mut content = b"line\n".repeat(zero / 5 + 10);
