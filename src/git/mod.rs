@@ -9,7 +9,7 @@
 //! - `patches`, `lines`: how the content of changed files differs
 //! - `abbreviation`: how many digits of an id Git prints
 //! - `history`: commits, what revisions name; `walk`: merge bases, what is new; `log`: what commits say; `blame`: who last changed a line
-//! - `place`: where a repository stands on disk
+//! - `opening`: why a repository is not opened; `place`: where one stands on disk
 //! - `refs`: HEAD, remotes, what is known of their branches
 //! - `listing`, `contents`: all files of a tree, hostile names marked, and their contents in parallel
 //! - `lend`, `index_file`, `writing`, `packing`: what a snapshot's own repository is made of
@@ -34,6 +34,7 @@ mod lines;
 mod listing;
 mod log;
 mod objects;
+mod opening;
 #[cfg(test)]
 mod oracle;
 mod pack_data;
@@ -86,6 +87,7 @@ pub(crate) use worktree::Masked;
 pub(crate) use writing::Copied;
 
 use objects::{FileBlobs, Objects, harden, plain};
+use opening::refuse_unknown_extensions;
 use packs::Packs;
 use place::tidy;
 use trees::Trees;
@@ -213,6 +215,7 @@ impl Repo {
             ))
             .hint("run `git refs migrate --ref-format=files`");
         }
+        refuse_unknown_extensions(&inner)?;
         drop_drivers(&mut inner)?;
         harden(&mut inner.objects);
         Ok(Self {

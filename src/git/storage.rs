@@ -317,6 +317,40 @@ fn what_can_t_be_opened_says_what_to_do() {
     assert!(hints(&error)[0].contains("git refs migrate"));
 }
 
+fn not_opened(directory: &Path) -> (String, String) {
+    let error = Repo::discover_isolated(directory).err().unwrap();
+    (format!("{error:#}"), hints(&error).concat())
+}
+
+#[test]
+fn an_unknown_extension_or_version_is_refused_as_git_does() {
+    let fixture = Fixture::new();
+    two_commits(&fixture);
+    fixture.git(&["config", "extensions.futureThing", "true"]);
+    fixture.repo();
+    fixture.git(&["config", "core.repositoryFormatVersion", "1"]);
+    let (said, hint) = not_opened(fixture.root());
+    assert!(
+        said.contains("the extension `futureThing`") && hint.contains("newer"),
+        "{said}"
+    );
+
+    let fixture = Fixture::new();
+    two_commits(&fixture);
+    fixture.git(&["config", "core.repositoryFormatVersion", "1"]);
+    for known in ["NoOp", "preciousObjects", "partialClone"] {
+        fixture.git(&["config", &format!("extensions.{known}"), "true"]);
+    }
+    fixture.git(&["log"]);
+    // Only newer versions of git know these.
+    for known in ["relativeWorktrees", "submodulePathConfig"] {
+        fixture.git(&["config", &format!("extensions.{known}"), "true"]);
+    }
+    fixture.repo();
+    fixture.git(&["config", "extensions.noop.more", "true"]);
+    assert!(not_opened(fixture.root()).0.contains("`noop.more`"));
+}
+
 /// Switches the test below on, in a process of its own.
 const TELL: &str = "DEEP_REVIEW_TEST_TELL";
 
