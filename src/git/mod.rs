@@ -87,7 +87,7 @@ pub(crate) use worktree::Masked;
 pub(crate) use writing::Copied;
 
 use objects::{FileBlobs, Objects, harden, plain};
-use opening::refuse_unknown_extensions;
+use opening::{not_opened, refuse_unknown_extensions};
 use packs::Packs;
 use place::tidy;
 use trees::Trees;
@@ -185,19 +185,7 @@ impl Repo {
 
     fn checked(opened: gix::Result<gix::ThreadSafeRepository>, directory: &Path) -> Result<Self> {
         let mut inner = opened
-            .map_err(|error| {
-                let none = anyhow!("no Git repository in `{}` or above", directory.display());
-                // That there is none is said already; any other cause must be told.
-                if error
-                    .to_string()
-                    .contains("Could not find a git repository")
-                {
-                    none
-                } else {
-                    anyhow::Error::from(error).context(none)
-                }
-            })
-            .hint("run it inside a repository, or name one with `GIT_DIR`")?
+            .or_else(|error| not_opened(error, directory))?
             .to_thread_local();
         inner
             .make_paths_absolute()

@@ -349,6 +349,53 @@ fn an_unknown_extension_or_version_is_refused_as_git_does() {
     fixture.repo();
     fixture.git(&["config", "extensions.noop.more", "true"]);
     assert!(not_opened(fixture.root()).0.contains("`noop.more`"));
+
+    let fixture = Fixture::new();
+    fixture.git(&["config", "core.repositoryFormatVersion", "2"]);
+    let (said, _) = not_opened(fixture.root());
+    assert!(
+        said.starts_with("cannot open the Git repository") && said.contains("version"),
+        "{said}"
+    );
+}
+
+#[test]
+fn alternates_in_a_circle_or_to_nowhere_are_named() {
+    let fixture = Fixture::new();
+    let (base, head) = two_commits(&fixture);
+    let objects = fixture.root().join(".git/objects").canonicalize().unwrap();
+    let other = tempfile::tempdir().unwrap();
+    let other = other.path().canonicalize().unwrap();
+    let line = |path: &Path| format!("{}\n", path.display());
+    std::fs::create_dir(other.join("info")).unwrap();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test writes its own repository"
+    )]
+    std::fs::write(other.join("info/alternates"), line(&objects)).unwrap();
+    for circle in [&other, &objects] {
+        fixture.write(".git/objects/info/alternates", line(circle));
+        let (said, hint) = not_opened(fixture.root());
+        let file = circle.join("info/alternates");
+        assert!(
+            said.contains("in a circle") && said.contains(file.to_str().unwrap()),
+            "{said}"
+        );
+        assert!(hint.contains("remove the line"), "{hint}");
+    }
+    let file = fixture.root().join("there");
+    fixture.write("there", "a file\n");
+    fixture.write(".git/objects/info/alternates", line(&file.join("below")));
+    let (said, hint) = not_opened(fixture.root());
+    assert!(said.starts_with("cannot open the Git repository"), "{said}");
+    assert!(
+        said.contains("there/below") && hint.contains("alternates"),
+        "{said}"
+    );
+    // One that is gone is none.
+    fixture.write(".git/objects/info/alternates", line(&other.join("gone")));
+    let repo = fixture.repo();
+    assert!(repo.tree_of(&base).is_ok() && repo.tree_of(&head).is_ok());
 }
 
 /// Switches the test below on, in a process of its own.
