@@ -209,6 +209,16 @@ pub(crate) fn branch(repo: &Repo, policy: &OwedPolicy, base: Option<&str>) -> Re
 pub(crate) fn commit(repo: &Repo, revision: &str) -> Result<Target> {
     let id = repo.commit(revision)?;
     let commit = repo.commit_of(&id)?;
+    if let Some(parent) = commit.parents.first()
+        && repo.shallow_ids()?.contains(&id)
+        && repo.peel(parent)? == Peeled::Missing
+    {
+        return Err(anyhow!(
+            "the clone is shallow at it: its parent {parent} is not here"
+        ))
+        .with_context(|| format!("cannot compare commit {}", id.short()))
+        .hint("run `git fetch --deepen=1`, or `git fetch --unshallow` for the whole history");
+    }
     let base = match commit.parents.first() {
         Some(parent) => Base {
             commit: Some(*parent),

@@ -51,9 +51,13 @@ impl Repo {
                 Peeled::Missing => Err(anyhow!("its object is missing")),
             }
         };
+        let hint = || match self.is_shallow() {
+            Ok(true) => "the clone is shallow: `git fetch --unshallow` brings the commits it lacks",
+            _ => "name a branch, a tag or a commit id; `git log --oneline --all` lists them",
+        };
         attempt()
             .with_context(|| format!("cannot find the commit `{revision}`"))
-            .hint("name a branch, a tag or a commit id; `git log --oneline --all` lists them")
+            .or_else(|error| Err(error).hint(hint()))
     }
 
     /// The commit that a revision of the plainest kind names: HEAD, a branch, or a whole id, then steps

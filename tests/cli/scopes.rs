@@ -235,6 +235,15 @@ fn a_shallow_clone_says_so_and_is_reviewed() {
     let clone = ["clone", "-q", "--depth=1", &url, "shallow"];
     sandbox.call("git").args(clone).run().code(0);
     let shallow = sandbox.existing("shallow");
+    shallow
+        .deep_review(["--commit", "HEAD"])
+        .code(2)
+        .says("the clone is shallow at it")
+        .says("git fetch --deepen");
+    shallow
+        .deep_review(["diff", "HEAD~..HEAD"])
+        .code(2)
+        .says("git fetch --unshallow");
     shallow.git(["checkout", "-q", "-b", "topic"]);
     shallow.commit_file("b.js", FLAWED);
     let target = explained(&shallow, &[]);
