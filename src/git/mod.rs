@@ -205,6 +205,8 @@ impl Repo {
         }
         refuse_unknown_extensions(&inner)?;
         drop_drivers(&mut inner)?;
+        // `GIT_NAMESPACE` is for those who serve a repository; Git's diff and log don't look at it.
+        inner.clear_namespace();
         harden(&mut inner.objects);
         Ok(Self {
             git_dir: tidy(inner.git_dir()),

@@ -413,6 +413,7 @@ fn what_is_discovered_is_told_to_who_asks() {
             let staged = repo.staged().unwrap();
             println!("git dir {}", repo.git_dir().display());
             println!("work tree {:?}", repo.work_tree());
+            println!("head {:?}", repo.head().unwrap().tip());
             for change in &staged.changes {
                 println!("staged {:?}", change.path());
             }
@@ -474,6 +475,9 @@ fn the_variables_that_git_sets_for_hooks_are_honoured() {
     fixture.git(&["rm", "-q", "--cached", "staged"]);
     assert!(!discovered(root, &[]).contains("staged \"staged\""));
     assert!(discovered(root, &[("GIT_INDEX_FILE", other)]).contains("staged \"staged\""));
+
+    let named = discovered(root, &[("GIT_NAMESPACE", "elsewhere")]);
+    assert!(named.contains("head Some("), "{named}");
 
     for borrowed in ["GIT_OBJECT_DIRECTORY", "GIT_QUARANTINE_PATH"] {
         let said = discovered(root, &[(borrowed, outside.to_str().unwrap())]);
