@@ -2,6 +2,7 @@
 //! A fact that can't be had is left out with a warning; it fails no review.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use anyhow::Result;
 
@@ -12,7 +13,7 @@ use crate::config::Settings;
 use crate::diff::{Oid, RepoPath};
 use crate::git::Logged;
 use crate::owed::{Head, Target};
-use crate::redact::Redactor;
+use crate::redact::{PRIVATE_KEY, Redactor};
 use crate::report::{
     CommitLine, Excerpt, RepoName, Report, RoundReport, Said, TargetReport, repo_name,
 };
@@ -106,7 +107,9 @@ impl Session {
                     continue;
                 };
                 if last.as_ref().is_none_or(|(path, _)| *path != location.path) {
-                    last = Some((location.path.clone(), sides.head(&location.path)));
+                    let text = sides.head(&location.path);
+                    let text = text.map(|text| without_keys(&location.path, text));
+                    last = Some((location.path.clone(), text));
                 }
                 let text = last.as_ref().and_then(|(_, text)| text.as_deref());
                 if let Some(text) = text
@@ -194,6 +197,26 @@ fn said_before(report: &mut Report, before: &Report) {
             });
         }
     }
+}
+
+/// A text without the lines of private keys: a few lines out of it do not show that they are of a key.
+fn without_keys(path: &RepoPath, text: Vec<u8>) -> Vec<u8> {
+    // The marks are not shown, so their key does not matter.
+    let marks = Redactor::new([0; 32]).redact(path, &text).marks;
+    let of_keys = marks.iter().filter(|mark| mark.rule == PRIVATE_KEY);
+    let lines: BTreeSet<u32> = of_keys.map(|mark| mark.line).collect();
+    if lines.is_empty() {
+        return text;
+    }
+    let mut without = Vec::with_capacity(text.len());
+    for (number, line) in (1..).zip(text.split_inclusive(|byte| *byte == b'\n')) {
+        if lines.contains(&number) {
+            without.extend("…\n".bytes());
+        } else {
+            without.extend(line);
+        }
+    }
+    without
 }
 
 /// An excerpt without the secrets that the rules know; masked as one text, because a key has several

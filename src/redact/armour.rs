@@ -8,7 +8,7 @@ use super::Secret;
 use crate::credential::{is_base64, without_wrapping};
 
 /// The word in marks.
-const RULE: &str = "private-key";
+pub(super) const RULE: &str = "private-key";
 /// A line of a key has at least this many characters, its last line excepted.
 const LEAST: usize = 16;
 /// Lines of a key without its armour have at least this many; so have those of certificates.

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use super::{Secret, secrets_by_line};
+use super::{PRIVATE_KEY, Secret, secrets_by_line};
 use crate::diff::RepoPath;
 
 /// Shorter runs decode to nothing worth hiding.
@@ -81,7 +81,7 @@ fn secret_in(decode: fn(&[u8]) -> Option<Vec<u8>>, value: &[u8]) -> Option<&'sta
     decode(&value[..TASTE]).filter(|taste| is_text(taste))?;
     let decoded = decode(value).filter(|decoded| is_text(decoded))?;
     if memchr::memmem::find(&decoded, b"PRIVATE KEY-----").is_some() {
-        return Some("private-key");
+        return Some(PRIVATE_KEY);
     }
     secrets_by_line(&RepoPath::default(), &decoded)
         .first()

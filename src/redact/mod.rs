@@ -31,6 +31,9 @@ use crate::diff::RepoPath;
 /// about another text.
 pub(crate) const REDACTION: u32 = 2;
 
+/// The rule of the lines of private keys.
+pub(crate) const PRIVATE_KEY: &str = armour::RULE;
+
 /// How every mark begins.
 const MARK: &[u8] = b"[REDACTED:";
 

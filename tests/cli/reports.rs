@@ -540,3 +540,31 @@ fn no_report_has_the_secrets_of_commit_messages() {
     let explained = repo.deep_review(["explain", "--format", "json"]).json();
     assert_eq!(&explained["targets"][0]["commits"][0]["subject"], subject);
 }
+
+#[test]
+fn no_excerpt_has_the_lines_of_a_key() {
+    let sandbox = Sandbox::new();
+    let (repo, _) = sandbox.cloned();
+    let body = token::key_lines(12);
+    let [head, foot] = token::key_armour();
+    let lines = [&head].into_iter().chain(&body).chain([&foot]);
+    let key: String = lines.map(|line| format!("  '{line}\\n' +\n")).collect();
+    repo.commit_file("cart.js", &format!("const key =\n{key}  '';\n"));
+    repo.git(["push", "-q", "origin", "topic:main"]);
+    // In the middle of it, where neither end is near.
+    let middle = format!("{}\\n' +\n", body[6]);
+    let flawed = key.replace(
+        &middle,
+        &format!("{middle}  // <<<<<<< ours\n<<<<<<< ours\n"),
+    );
+    repo.commit_file("cart.js", &format!("const key =\n{flawed}  '';\n"));
+    repo.deep_review([""; 0]).code(1);
+    for format in ["terminal", "json", "markdown"] {
+        let said = repo.deep_review(["report", "--format", format]);
+        assert!(said.stdout.contains("ours"), "{said}");
+        for line in &body {
+            assert!(!said.stdout.contains(line.as_str()), "{line} in {said}");
+        }
+    }
+    assert!(body.iter().all(|line| !has(&repo.store(""), line)));
+}
