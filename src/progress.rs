@@ -89,7 +89,7 @@ impl Seat {
                 self.tools += 1;
                 self.state = SeatState::Reading(name.clone());
             }
-            Event::Tokens { input, output } => self.tokens = input + output,
+            Event::Tokens { input, output, .. } => self.tokens = input + output,
             Event::Retrying { why } => {
                 self.state = SeatState::Reading(format!("trying again: {why}"));
             }

@@ -43,10 +43,17 @@ pub(crate) trait Meter: std::fmt::Debug + Sync {
     fn take(&self, so_far: Taken, next: u64) -> Result<u64, String>;
 }
 
+/// Tokens as limits count them. An agent is given the same conversation at every turn, and what comes from a
+/// cache costs a tenth with the vendors that have one: it counts a tenth.
+pub(crate) fn counted(input: u64, cached: u64, output: u64) -> u64 {
+    let fresh = input.saturating_sub(cached);
+    fresh.saturating_add(cached / 10).saturating_add(output)
+}
+
 /// What a question has taken so far: as its vendor reports, and estimated where it reports nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Taken {
-    /// Tokens in and out.
+    /// Tokens in and out, as [`counted`].
     pub(crate) tokens: u64,
     /// US dollars.
     pub(crate) cost: f64,
@@ -69,6 +76,8 @@ pub(crate) enum Event {
     Tokens {
         /// In, those from a cache included.
         input: u64,
+        /// Those of them that came from a cache.
+        cached: u64,
         /// Out.
         output: u64,
     },

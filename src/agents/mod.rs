@@ -15,7 +15,7 @@ mod programs;
 mod roster;
 mod tools;
 
-pub(crate) use asking::{Answer, Ask, Event, Failure, FailureKind, Meter, Spent, Taken};
+pub(crate) use asking::{Answer, Ask, Event, Failure, FailureKind, Meter, Spent, Taken, counted};
 pub(crate) use known::known;
 pub(crate) use roster::{Agent, AgentKind};
 

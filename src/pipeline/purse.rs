@@ -3,7 +3,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::agents::{Meter, Spent, Taken};
+use crate::agents::{Meter, Spent, Taken, counted};
 use crate::config::Limits;
 
 /// Shared by all agents of a run.
@@ -135,7 +135,12 @@ impl Account<'_> {
         let reported = spent.input.is_some() || spent.output.is_some();
         let known = reported.then(|| {
             let input = spent.input.unwrap_or(self.promised);
-            input.saturating_add(spent.output.unwrap_or_default())
+            let (cached, output) = (spent.cached, spent.output);
+            counted(
+                input,
+                cached.unwrap_or_default(),
+                output.unwrap_or_default(),
+            )
         });
         let least = match held.taken.tokens {
             0 => self.promised,

@@ -323,6 +323,7 @@ mod tests {
         });
         seat.hear(&Event::Tokens {
             input: 12_000,
+            cached: 9_000,
             output: 345,
         });
         assert!(

@@ -28,7 +28,9 @@ use crate::process::Interrupt;
 use crate::snapshot::{Redact, Redacted};
 
 use super::tools::{Toolbox, declared};
-use super::{Agent, AgentKind, Answer, Ask, Event, Failure, FailureKind, Meter, Spent, Taken};
+use super::{
+    Agent, AgentKind, Answer, Ask, Event, Failure, FailureKind, Meter, Spent, Taken, counted,
+};
 
 use conversation::{
     Call, Conversation, Exchange, Heard, Offers, Reader, Stop, ToolAnswer, Turn, Usage,
@@ -479,13 +481,18 @@ impl Session<'_> {
             let said = turn.text.len() + said.sum::<usize>();
             // Servers that don't count say nothing, or zero.
             let known = |tokens: Option<u64>| tokens.filter(|tokens| *tokens > 0);
+            let cached = known(input).and(cached).unwrap_or_default();
             let input = known(input).unwrap_or_else(|| tokens_of(sent));
             let output = known(output).unwrap_or_else(|| tokens_of(said));
-            self.next = input.saturating_add(output);
+            self.next = counted(input, cached, output);
             self.taken.tokens = self.taken.tokens.saturating_add(self.next);
         }
         if let (Some(input), Some(output)) = (self.spent.input, self.spent.output) {
-            (self.on)(Event::Tokens { input, output });
+            (self.on)(Event::Tokens {
+                input,
+                cached: self.spent.cached.unwrap_or_default(),
+                output,
+            });
         }
     }
 }

@@ -117,8 +117,8 @@ pub(super) fn invocation(question: &Question<'_>) -> Result<Invocation, Trouble>
 #[derive(Debug, Default)]
 pub(super) struct Stream {
     spent: Spent,
-    /// Tokens in and out of each message, by its id: the same message comes in several lines.
-    messages: BTreeMap<String, (u64, u64)>,
+    /// Tokens in, from a cache and out of each message, by its id: the same message comes in several lines.
+    messages: BTreeMap<String, [u64; 3]>,
     complaint: Option<String>,
     /// Why going on is of no use.
     hopeless: Option<Trouble>,
@@ -280,15 +280,18 @@ impl Stream {
         }
         let usage = &message["usage"];
         let count = |name: &str| usage[name].as_u64().unwrap_or(0);
-        let input = count("input_tokens")
-            + count("cache_read_input_tokens")
-            + count("cache_creation_input_tokens");
+        let cached = count("cache_read_input_tokens");
+        let input = count("input_tokens") + cached + count("cache_creation_input_tokens");
         let id = message["id"].as_str().unwrap_or_default().to_owned();
-        let before = self.messages.insert(id, (input, count("output_tokens")));
+        let tokens = [input, cached, count("output_tokens")];
+        let before = self.messages.insert(id, tokens);
         if before.is_none() && input > 0 {
+            let [input, cached, output] =
+                [0, 1, 2].map(|nth| self.messages.values().map(|tokens| tokens[nth]).sum());
             on(Event::Tokens {
-                input: self.messages.values().map(|(input, _)| input).sum(),
-                output: self.messages.values().map(|(_, output)| output).sum(),
+                input,
+                cached,
+                output,
             });
         }
     }

@@ -229,7 +229,11 @@ impl Stream {
         self.spent.cached = usage["cached_input_tokens"].as_u64();
         self.spent.output = usage["output_tokens"].as_u64();
         if let (Some(input), Some(output)) = (self.spent.input, self.spent.output) {
-            on(Event::Tokens { input, output });
+            on(Event::Tokens {
+                input,
+                cached: self.spent.cached.unwrap_or_default(),
+                output,
+            });
         }
     }
 }

@@ -238,7 +238,11 @@ impl Stream {
             }
         }
         if let (Some(input), Some(output)) = (self.spent.input, self.spent.output) {
-            on(Event::Tokens { input, output });
+            on(Event::Tokens {
+                input,
+                cached: self.spent.cached.unwrap_or_default(),
+                output,
+            });
         }
         self.result = Some(match event["status"].as_str() {
             Some("success") => Ok(()),

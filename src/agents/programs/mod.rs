@@ -25,7 +25,7 @@ use std::time::Duration;
 
 pub(crate) use probe::{Probe, probe};
 
-use super::asking::{Answer, Ask, Event, Failure, FailureKind, Spent, Taken};
+use super::asking::{Answer, Ask, Event, Failure, FailureKind, Spent, Taken, counted};
 use super::known::{Known, known};
 use super::roster::{Agent, AgentKind};
 use crate::env;
@@ -210,11 +210,16 @@ fn put(
 
 /// Which limit an agent has gone past by what it announces, if any.
 fn past_limit(ask: &Ask<'_>, event: &Event) -> Option<String> {
-    let Event::Tokens { input, output } = event else {
+    let Event::Tokens {
+        input,
+        cached,
+        output,
+    } = event
+    else {
         return None;
     };
     let taken = Taken {
-        tokens: input.saturating_add(*output),
+        tokens: counted(*input, *cached, *output),
         cost: 0.0,
     };
     ask.meter?.take(taken, 0).err()

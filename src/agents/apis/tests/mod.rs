@@ -196,18 +196,22 @@ fn each_kind_calls_tools_and_answers() {
         let tool = |name: &str| Event::Tool {
             name: name.to_owned(),
         };
-        let tokens = |input, output| Event::Tokens { input, output };
+        let tokens = |input, cached, output| Event::Tokens {
+            input,
+            cached,
+            output,
+        };
         assert_eq!(
             outcome.events,
             [
                 Event::Started {
                     model: Some("real-model".to_owned())
                 },
-                tokens(100, 5),
+                tokens(100, 70, 5),
                 tool("read_file"),
                 tool("grep"),
                 tool("unknown"),
-                tokens(200, 10),
+                tokens(200, 140, 10),
             ]
         );
         let requests = server.asked();
@@ -575,12 +579,12 @@ impl Meter for Tokens {
 fn a_limit_stops_a_model_between_its_turns() {
     let place = Place::new();
     for kind in KINDS {
-        // Each turn takes 105 tokens.
+        // Each turn takes 105 tokens, of which 70 come from a cache and count a tenth.
         let server = Server::start(move |_, _| {
             let calls = [("list_files", json!({}))];
             Scripted::events(turn(kind, "more", &calls, Last::Well))
         });
-        let tokens = Tokens::up_to(600);
+        let tokens = Tokens::up_to(240);
         let ask = Ask {
             meter: Some(&tokens),
             ..place.ask()
@@ -591,7 +595,7 @@ fn a_limit_stops_a_model_between_its_turns() {
         assert_eq!(failure.why, "the limit is spent");
         let turns = server.asked().len() as u64;
         assert!((3..=5).contains(&turns), "{kind:?} {turns}");
-        assert_eq!(tokens.last(), turns * 105, "all of it is told in the end");
+        assert_eq!(tokens.last(), turns * 42, "all of it is told in the end");
     }
 }
 
@@ -606,14 +610,14 @@ fn the_last_turn_that_a_limit_leaves_room_for_is_to_be_the_answer() {
         let calls = [("list_files", json!({}))];
         Scripted::events(turn(kind, "more", &calls, Last::Well))
     });
-    let tokens = Tokens::up_to(600);
+    let tokens = Tokens::up_to(240);
     let ask = Ask {
         meter: Some(&tokens),
         ..place.ask()
     };
     let outcome = asked(&place, kind, &server, ask);
     assert_eq!(outcome.ended.unwrap().text, ANSWER);
-    assert!(tokens.last() <= 600);
+    assert!(tokens.last() <= 240);
 }
 
 #[test]
