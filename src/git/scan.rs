@@ -392,7 +392,8 @@ fn submodule_head(directory: &Path) -> Result<Option<Oid>, Reason> {
         Ok(false) => return Ok(None),
         Err(error) => return Err(cannot(WHAT, &error)),
     }
-    head_of(directory).map_err(|error| cannot(WHAT, &format_args!("{error:#}")))
+    // The root cause alone: what comes before it names places of this machine.
+    head_of(directory).map_err(|error| cannot(WHAT, error.root_cause()))
 }
 
 fn head_of(directory: &Path) -> anyhow::Result<Option<Oid>> {

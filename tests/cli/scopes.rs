@@ -1,7 +1,5 @@
 //! What each scope compares with what, and why: told by `explain`, kept by the review.
 
-use std::fs;
-
 use serde_json::Value;
 
 use crate::support::sandbox::{FLAWED, PROGRAM, Repo, SOUND, Sandbox};
@@ -318,7 +316,7 @@ fn a_file_that_can_t_be_read_is_not_called_deleted() {
     let (repo, _) = sandbox.cloned();
     repo.commit_file("a.js", SOUND);
     repo.commit_file("b.js", SOUND);
-    fs::remove_file(repo.path("a.js")).unwrap();
+    repo.call("rm").arg("a.js").run().code(0);
     repo.call("mkfifo").arg("a.js").run().code(0);
     repo.deep_review(["--worktree"])
         .code(3)
