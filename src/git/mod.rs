@@ -103,6 +103,8 @@ pub(crate) struct Repo {
     work_tree: Option<PathBuf>,
     /// Whether the user named the work tree, rather than the repository's own configuration.
     work_tree_is_named: bool,
+    /// Where the files to compare are, if that is the current directory only because `GIT_DIR` is set.
+    files_stand_in: Option<PathBuf>,
     /// Contents of changed files, so that they read like objects once they were compared.
     files: RefCell<Arc<FileBlobs>>,
     packs: OnceCell<Option<Arc<Packs>>>,
@@ -135,7 +137,7 @@ impl Shared {
 }
 
 impl Repo {
-    /// Opens the repository that `directory` is in, or the one `GIT_DIR` names; honours
+    /// Opens the repository that `directory`, the current one, is in, or the one `GIT_DIR` names; honours
     /// `GIT_WORK_TREE` and `GIT_INDEX_FILE`. Errors with a hint if there is none, if it belongs to
     /// someone else, or if it is stored in a way that can't be read.
     pub(crate) fn discover(directory: &Path) -> Result<Self> {
@@ -163,6 +165,13 @@ impl Repo {
         repo.work_tree_is_named = gix::path::env::var("GIT_WORK_TREE").is_some();
         if gix::path::env::var("GIT_DIR").is_none() {
             place::refuse_embedded(&repo.git_dir, directory)?;
+        } else if !repo.work_tree_is_named && place::is_work_tree_of_named(&repo, directory) {
+            let files = std::path::absolute(directory)
+                .context("cannot tell where the current directory is")?;
+            repo.inner
+                .set_workdir(files.clone())
+                .with_context(|| format!("cannot list the files in `{}`", files.display()))?;
+            repo.files_stand_in = Some(files);
         }
         Ok(repo)
     }
@@ -213,6 +222,7 @@ impl Repo {
             common_dir: tidy(inner.common_dir()),
             work_tree: inner.workdir().map(tidy),
             work_tree_is_named: false,
+            files_stand_in: None,
             files: RefCell::default(),
             packs: OnceCell::new(),
             objects: RefCell::default(),

@@ -414,6 +414,8 @@ fn what_is_discovered_is_told_to_who_asks() {
             println!("git dir {}", repo.git_dir().display());
             println!("work tree {:?}", repo.work_tree());
             println!("head {:?}", repo.head().unwrap().tip());
+            let files = repo.files_stand_in.as_deref().or(repo.work_tree());
+            println!("files in {files:?}");
             for change in &staged.changes {
                 println!("staged {:?}", change.path());
             }
@@ -444,6 +446,51 @@ fn discovered(directory: &Path, environment: &[(&str, &str)]) -> String {
         .output()
         .unwrap();
     String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn a_named_repository_has_the_current_directory_as_its_work_tree() {
+    let fixture = Fixture::new();
+    two_commits(&fixture);
+    let root = fixture.root().canonicalize().unwrap();
+    let outside = root.parent().unwrap();
+    let elsewhere = outside.join("elsewhere");
+    let below = root.join("below");
+    for directory in [&elsewhere, &below] {
+        std::fs::create_dir(directory).unwrap();
+    }
+    let stands = |directory: &Path, git_dir: &Path, more: &[(&str, &str)]| {
+        let named = [&[("GIT_DIR", git_dir.to_str().unwrap())], more].concat();
+        let told = discovered(directory, &named);
+        let line = told.lines().find_map(|line| line.strip_prefix("files in "));
+        line.unwrap_or_else(|| panic!("{told}")).to_owned()
+    };
+    let at = |directory: &Path| format!("{:?}", Some(directory));
+    let git_dir = root.join(".git");
+    for directory in [&elsewhere, &below, &root] {
+        assert_eq!(stands(directory, &git_dir, &[]), at(directory));
+    }
+    assert_eq!(
+        stands(&elsewhere, "../repo/.git".as_ref(), &[]),
+        at(&elsewhere)
+    );
+    // In these Git sees another work tree, or none.
+    let named = [("GIT_WORK_TREE", below.to_str().unwrap())];
+    assert_eq!(stands(&elsewhere, &git_dir, &named), at(&below));
+    assert_eq!(stands(&git_dir, &git_dir, &[]), at(&root));
+    let denied = [("GIT_IMPLICIT_WORK_TREE", "0")];
+    assert_ne!(stands(&elsewhere, &git_dir, &denied), at(&elsewhere));
+
+    let linked = outside.join("linked");
+    fixture.git(&["worktree", "add", "-q", linked.to_str().unwrap()]);
+    let private = git_dir.join("worktrees/linked");
+    assert_eq!(stands(&linked, &private, &[]), at(&linked));
+
+    fixture.git(&["config", "core.worktree", root.to_str().unwrap()]);
+    assert_eq!(stands(&elsewhere, &git_dir, &[]), at(&root));
+    fixture.git(&["config", "--unset", "core.worktree"]);
+    fixture.git(&["config", "core.bare", "true"]);
+    assert_eq!(stands(&elsewhere, &git_dir, &[]), "None");
 }
 
 #[test]

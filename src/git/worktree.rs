@@ -49,11 +49,14 @@ impl Repo {
     /// nor ignored. Line ends are converted as the settings say; a file under a filter driver is
     /// compared as it stands. A submodule counts by the commit it stands on.
     pub(crate) fn worktree(&self, untracked: bool) -> Result<Worktree> {
-        let root = self
-            .work_tree()
+        let known = self.files_stand_in.as_deref();
+        let root = known
+            .or(self.work_tree())
             .context("the repository has no work tree")
             .hint("name commits to review, as in `--range A..B`")?;
-        if !self.work_tree_is_named && !belongs(root, &self.git_dir) {
+        // Only the user's environment and the place of the repository are believed.
+        let is_named = self.work_tree_is_named || known.is_some();
+        if !is_named && !belongs(root, &self.git_dir) {
             return Err(anyhow!(
                 "the repository claims the files in `{}`, which are not its own",
                 root.display()

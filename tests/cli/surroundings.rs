@@ -110,6 +110,48 @@ fn a_push_from_elsewhere_with_git_dir_works() {
 }
 
 #[test]
+fn a_repository_that_is_only_named_has_its_files_in_the_current_directory() {
+    let sandbox = Sandbox::new();
+    let (repo, _) = sandbox.cloned();
+    repo.write("shop.js", SOUND);
+    repo.commit("Sell");
+    let files = sandbox.path("files");
+    fs::create_dir(&files).unwrap();
+    let init = ["init", "-q", "--bare", "repo.git"];
+    sandbox.call("git").args(init).run().code(0);
+    let unlike = sandbox.existing("repo.git");
+    unlike.git(["config", "core.bare", "false"]);
+    for (git_dir, file) in [("../work/.git", "shop.js"), ("../repo.git", "cart.js")] {
+        let call = |program: &str, words: &[&str]| {
+            let call = sandbox.call(program).within(&files);
+            call.env("GIT_DIR", git_dir).args(words).run()
+        };
+        let place = files.join(file);
+        crate::support::sandbox::write(&place, SOUND);
+        call("git", &["add", file]).code(0);
+        call("git", &["commit", "-q", "--allow-empty", "-m", file]).code(0);
+        crate::support::sandbox::write(&place, FLAWED);
+        let theirs = call("git", &["diff", "HEAD"]).code(0).stdout;
+        assert!(theirs.contains("+  debugger;"), "{theirs}");
+        assert_eq!(call(PROGRAM, &["diff", "--worktree"]).stdout, theirs);
+        call(PROGRAM, &["--worktree"])
+            .code(1)
+            .prints(&format!("{file}:2"));
+    }
+
+    // In a hook of a commit that names the repository.
+    let hook = unlike.path("hooks/pre-commit");
+    let script = format!("#!/bin/sh\nexec '{PROGRAM}' diff --worktree >seen\n");
+    crate::support::sandbox::write(&hook, script);
+    sandbox.call("chmod").arg("+x").arg(&hook).run().code(0);
+    let commit = ["--git-dir=../repo.git", "commit", "-qam", "Sell more"];
+    let call = sandbox.call("git").within(&files).args(commit);
+    call.run().code(0);
+    let seen = fs::read_to_string(files.join("seen")).unwrap();
+    assert!(seen.contains("+  debugger;"), "{seen}");
+}
+
+#[test]
 fn a_push_from_a_bare_repository_works() {
     let sandbox = Sandbox::new();
     let (repo, _) = sandbox.cloned();

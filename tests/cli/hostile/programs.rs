@@ -324,14 +324,14 @@ fn variables_that_name_programs_or_places_are_no_way_in() {
         .run()
         .code(2)
         .says("is missing");
-    // Whoever sets it means the other repository, and is told its name.
+    // Whoever sets it means the other repository, with which Git too compares these files, and is told.
     repo.call(program)
         .args(["--worktree", "--untracked"])
         .env("GIT_DIR", &elsewhere)
         .run()
-        .code(0)
-        .prints("main against HEAD")
-        .prints("NOTHING NEW");
+        .code(1)
+        .prints(&format!("main against HEAD, {}", &other.id("HEAD")[..12]))
+        .prints("cart.js:2");
     for borrowed in ["GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_OBJECT_DIRECTORY"] {
         repo.call(program)
             .env(borrowed, other.path(".git/objects"))
