@@ -95,7 +95,8 @@ impl Repo {
                 _ => return None,
             };
         }
-        Some(at)
+        // A commit names its parents whether or not they are here.
+        matches!(self.peel(&at), Ok(Peeled::Commit(_))).then_some(at)
     }
 
     /// Follows tags to what they name.

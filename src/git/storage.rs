@@ -324,6 +324,10 @@ fn not_opened(directory: &Path) -> (String, String) {
 
 #[test]
 fn an_unknown_extension_or_version_is_refused_as_git_does() {
+    // Also where git refuses the repository.
+    let set = |fixture: &Fixture, name: &str| {
+        fixture.git(&["config", "--file", ".git/config", name, "true"]);
+    };
     let fixture = Fixture::new();
     two_commits(&fixture);
     fixture.git(&["config", "extensions.futureThing", "true"]);
@@ -344,10 +348,10 @@ fn an_unknown_extension_or_version_is_refused_as_git_does() {
     fixture.git(&["log"]);
     // Only newer versions of git know these.
     for known in ["relativeWorktrees", "submodulePathConfig"] {
-        fixture.git(&["config", &format!("extensions.{known}"), "true"]);
+        set(&fixture, &format!("extensions.{known}"));
     }
     fixture.repo();
-    fixture.git(&["config", "extensions.noop.more", "true"]);
+    set(&fixture, "extensions.noop.more");
     assert!(not_opened(fixture.root()).0.contains("`noop.more`"));
 
     let fixture = Fixture::new();
