@@ -548,8 +548,8 @@ fn no_excerpt_has_the_lines_of_a_key() {
     let body = token::key_lines(12);
     let [head, foot] = token::key_armour();
     let lines = [&head].into_iter().chain(&body).chain([&foot]);
-    let key: String = lines.map(|line| format!("  '{line}\\n' +\n")).collect();
-    repo.commit_file("cart.js", &format!("const key =\n{key}  '';\n"));
+    let key = lines.fold(String::new(), |text, line| text + "  '" + line + "\\n' +\n");
+    repo.commit_file("cart.js", format!("const key =\n{key}  '';\n"));
     repo.git(["push", "-q", "origin", "topic:main"]);
     // In the middle of it, where neither end is near.
     let middle = format!("{}\\n' +\n", body[6]);
@@ -557,7 +557,7 @@ fn no_excerpt_has_the_lines_of_a_key() {
         &middle,
         &format!("{middle}  // <<<<<<< ours\n<<<<<<< ours\n"),
     );
-    repo.commit_file("cart.js", &format!("const key =\n{flawed}  '';\n"));
+    repo.commit_file("cart.js", format!("const key =\n{flawed}  '';\n"));
     repo.deep_review([""; 0]).code(1);
     for format in ["terminal", "json", "markdown"] {
         let said = repo.deep_review(["report", "--format", format]);
