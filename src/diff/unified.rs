@@ -19,7 +19,7 @@ pub(crate) enum Names {
 /// A written patch, and which parts of it are of which text.
 #[derive(Debug, Default)]
 pub(crate) struct Written {
-    /// What [`write`] writes.
+    /// What [`write()`] writes.
     pub(crate) text: Vec<u8>,
     /// Its lines and headings, from top to bottom; what both sides have is there for each of them.
     pub(crate) quoted: Vec<Quoted>,
