@@ -575,6 +575,15 @@ impl Meter for Tokens {
     }
 }
 
+/// Asks with a limit on tokens.
+fn asked_within(tokens: &Tokens, place: &Place, kind: AgentKind, server: &Server) -> Outcome {
+    let ask = Ask {
+        meter: Some(tokens),
+        ..place.ask()
+    };
+    asked(place, kind, server, ask)
+}
+
 #[test]
 fn a_limit_stops_a_model_between_its_turns() {
     let place = Place::new();
@@ -585,11 +594,7 @@ fn a_limit_stops_a_model_between_its_turns() {
             Scripted::events(turn(kind, "more", &calls, Last::Well))
         });
         let tokens = Tokens::up_to(240);
-        let ask = Ask {
-            meter: Some(&tokens),
-            ..place.ask()
-        };
-        let outcome = asked(&place, kind, &server, ask);
+        let outcome = asked_within(&tokens, &place, kind, &server);
         let failure = outcome.failure();
         assert_eq!(failure.kind, FailureKind::OverBudget, "{kind:?}");
         assert_eq!(failure.why, "the limit is spent");
@@ -611,11 +616,7 @@ fn the_last_turn_that_a_limit_leaves_room_for_is_to_be_the_answer() {
         Scripted::events(turn(kind, "more", &calls, Last::Well))
     });
     let tokens = Tokens::up_to(240);
-    let ask = Ask {
-        meter: Some(&tokens),
-        ..place.ask()
-    };
-    let outcome = asked(&place, kind, &server, ask);
+    let outcome = asked_within(&tokens, &place, kind, &server);
     assert_eq!(outcome.ended.unwrap().text, ANSWER);
     assert!(tokens.last() <= 240);
 }
@@ -631,11 +632,7 @@ fn what_a_server_does_not_count_is_estimated() {
         Scripted::events(uncounted.replace("\"completion_tokens\":5", "\"completion_tokens\":0"))
     });
     let tokens = Tokens::up_to(10_000);
-    let ask = Ask {
-        meter: Some(&tokens),
-        ..place.ask()
-    };
-    let outcome = asked(&place, kind, &server, ask);
+    let outcome = asked_within(&tokens, &place, kind, &server);
     assert_eq!(outcome.failure().kind, FailureKind::OverBudget);
     let sent: usize = server.asked().iter().map(|it| it.body.len()).sum();
     let (told, sent) = (tokens.last(), sent as u64 / 4);
