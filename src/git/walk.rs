@@ -461,6 +461,13 @@ mod tests {
         check();
     }
 
+    /// Where an object stands that is in no pack.
+    fn loose(fixture: &Fixture, id: Oid) -> PathBuf {
+        let hex = id.to_string();
+        let objects = fixture.root().join(".git/objects");
+        objects.join(&hex[..2]).join(&hex[2..])
+    }
+
     #[test]
     fn a_commit_whose_object_is_another_s_ends_every_walk() {
         let fixture = Fixture::new();
@@ -472,13 +479,8 @@ mod tests {
         let [_, new, main] = ids[..] else {
             panic!("{ids:?}")
         };
-        let loose = |id: Oid| {
-            let hex = id.to_string();
-            let objects = fixture.root().join(".git/objects");
-            objects.join(&hex[..2]).join(&hex[2..])
-        };
-        let other = std::fs::read(loose(new)).unwrap();
-        replace(&loose(main), other);
+        let other = std::fs::read(loose(&fixture, new)).unwrap();
+        replace(&loose(&fixture, main), other);
         let repo = fixture.repo();
         assert!(repo.merge_base(&new, &main).is_err());
         assert!(repo.new_commits(&new, &[main]).is_err());
@@ -493,19 +495,13 @@ mod tests {
             &fixture,
             &[(vec![], 1000), (vec![0], 1010), (vec![1], 1020)],
         );
-        let hex = ids[0].to_string();
-        let gone = fixture
-            .root()
-            .join(".git/objects")
-            .join(&hex[..2])
-            .join(&hex[2..]);
         #[expect(
             clippy::disallowed_methods,
             reason = "a test damages its own repository"
         )]
-        std::fs::remove_file(gone).unwrap();
+        std::fs::remove_file(loose(&fixture, ids[0])).unwrap();
         let error = fixture.repo().new_commits(&ids[2], &[]).unwrap_err();
-        assert!(format!("{error:#}").contains(&format!("object {hex} is missing")));
+        assert!(format!("{error:#}").contains(&format!("object {} is missing", ids[0])));
         assert_eq!(
             fixture
                 .repo()
