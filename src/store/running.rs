@@ -125,7 +125,7 @@ impl Store {
             let lock = self.try_lock(&format!("{key}.lock"), Lock::Share)?;
             Ok(lock.is_none())
         };
-        // What was the last word when nobody ran it any more: read after looking, or it may be the last but one.
+        // Looked at first: who has ended by then has said its last word, and that is what is read.
         let ran = runs()?;
         let written: Option<Written> = read_plain(&self.running(&format!("{key}.json")))?
             .and_then(|bytes| serde_json::from_slice(&bytes).ok());
